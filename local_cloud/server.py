@@ -1,0 +1,123 @@
+"""The composition root of the local cloud: one loopback server made of ministack and the added services."""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from local_cloud import ministack
+from local_cloud.cloud import Cloud
+from local_cloud.processes import Processes
+from local_cloud.store import Store
+
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+SERVICES = ("codecommit", "codebuild", "codepipeline", "sagemaker")
+
+_SAVE_SECONDS = 1.0
+_CHILD_GRACE_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class PortInUseError(Exception):
+    """The port is taken by another process."""
+
+
+def bind(port: int) -> socket.socket:
+    """A listening loopback socket.
+
+    Args:
+        port: 0 for any free port.
+
+    Raises:
+        PortInUseError: another process listens there.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise PortInUseError(f"port {port} of 127.0.0.1 is in use ({error.strerror})") from error
+    listener.listen(512)
+    listener.setblocking(False)
+    return listener
+
+
+def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING") -> None:
+    """Serve until SIGTERM or SIGINT; `state_dir/server.json` tells clients where, as long as it runs."""
+    port: int = listener.getsockname()[1]
+    state_dir.mkdir(parents=True, exist_ok=True)
+    ministack.configure(port=port, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, log_level=log_level)
+    platform = ministack.Platform()
+    cloud = Cloud(
+        endpoint_url=f"http://127.0.0.1:{port}", account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir,
+        store=Store(state_dir / "state.db"), processes=Processes(), platform=platform,
+    )  # fmt: skip
+    modules = [m for m in (_development_import(name) for name in SERVICES) if m is not None]
+    for module in modules:
+        module.register(cloud, platform)
+    asyncio.run(_serve(listener, cloud, modules, log_level))
+
+
+def _development_import(name):  # TEMPORARY while the services are being written
+    try:
+        module = importlib.import_module(f"local_cloud.{name}")
+    except Exception as error:
+        logger.warning("NOT LOADED %s: %r", name, error)
+        return None
+    return module if hasattr(module, "register") else None
+
+
+async def _serve(listener: socket.socket, cloud: Cloud, modules: list[ModuleType], log_level: str) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = log_level
+    config.graceful_timeout = 2
+    saver = asyncio.create_task(cloud.platform.save_changes(_SAVE_SECONDS))
+    resumer = asyncio.create_task(_announce(cloud, modules))
+    try:
+        await serve(cloud.platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
+    finally:
+        for task in (saver, resumer):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await asyncio.to_thread(cloud.processes.close, _CHILD_GRACE_SECONDS)
+        (cloud.state_dir / "server.json").unlink(missing_ok=True)
+
+
+async def _announce(cloud: Cloud, modules: list[ModuleType]) -> None:
+    """Once the server answers: let the services take up what was running, then say that it is ready."""
+    await asyncio.to_thread(_wait_until_answering, cloud)
+    for module in modules:
+        try:
+            await asyncio.to_thread(module.resume, cloud)
+        except Exception:
+            logger.exception("%s could not take up what was running", module.__name__)
+    facts = {
+        "pid": os.getpid(), "port": int(cloud.endpoint_url.rpartition(":")[2]), "endpoint_url": cloud.endpoint_url,
+        "account_id": cloud.account_id, "region": cloud.region, "started_at": datetime.now(UTC).isoformat(),
+    }  # fmt: skip
+    draft = cloud.state_dir / "server.json.draft"
+    draft.write_text(json.dumps(facts, indent=2) + "\n")
+    draft.replace(cloud.state_dir / "server.json")
+
+
+def _wait_until_answering(cloud: Cloud) -> None:
+    cloud.client("sts").get_caller_identity()

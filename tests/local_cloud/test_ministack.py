@@ -1,0 +1,116 @@
+"""One contract test for each hook on ministack, so that a new version of it fails here first."""
+
+import json
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from local_cloud_server import CloudServer, eventually
+
+TOY = [sys.executable, str(Path(__file__).with_name("toy_cloud.py"))]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    server = CloudServer.start(tmp_path_factory.mktemp("toy"), command=TOY)
+    yield server
+    server.stop()
+
+
+def _seen(toy: CloudServer) -> dict:
+    metadata = toy.client("codecommit").get_repository(repositoryName="x")["repositoryMetadata"]
+    return json.loads(metadata["repositoryDescription"])
+
+
+def _template(kind: str, note: str = "") -> str:
+    return json.dumps({
+        "Resources": {"Thing": {"Type": "AWS::Toy::Toy", "Properties": {"Kind": kind, "Note": note}}},
+        "Outputs": {"Ref": {"Value": {"Ref": "Thing"}}, "Label": {"Value": {"Fn::GetAtt": ["Thing", "Label"]}}},
+    })  # fmt: skip
+
+
+def _deploy(toy: CloudServer, stack: str, template: str, *, update: bool = False) -> dict:
+    client = toy.client("cloudformation")
+    (client.update_stack if update else client.create_stack)(StackName=stack, TemplateBody=template)
+
+    def settled() -> dict | None:
+        found = client.describe_stacks(StackName=stack)["Stacks"][0]
+        return None if found["StackStatus"].endswith("IN_PROGRESS") else found
+
+    return eventually(settled)
+
+
+def test_an_added_service_answers_boto3(toy: CloudServer) -> None:
+    assert toy.client("codecommit").create_repository(repositoryName="a")["repositoryMetadata"] == {
+        "repositoryName": "a"
+    }
+
+
+def test_a_resource_of_an_added_type_is_made_changed_replaced_and_deleted(toy: CloudServer) -> None:
+    made = _deploy(toy, "life", _template("one"))
+    assert {o["OutputKey"]: o["OutputValue"] for o in made["Outputs"]} == {
+        "Ref": "Thing-one",
+        "Label": "label of Thing-one",
+    }
+    changed = _deploy(toy, "life", _template("one", "noted"), update=True)
+    assert {o["OutputKey"]: o["OutputValue"] for o in changed["Outputs"]}["Label"] == "new label of Thing-one"
+    assert _seen(toy)["resources"] == {"Thing-one": {"Kind": "one", "Note": "noted"}}
+    replaced = _deploy(toy, "life", _template("two"), update=True)
+    assert replaced["StackStatus"] == "UPDATE_COMPLETE"
+    eventually(lambda: _seen(toy)["resources"].keys() == {"Thing-two"})
+    toy.client("cloudformation").delete_stack(StackName="life")
+    eventually(lambda: _seen(toy)["resources"] == {})
+
+
+def test_a_refusal_becomes_the_reason_of_the_stack_event(toy: CloudServer) -> None:
+    assert _deploy(toy, "refused", _template("bad"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = toy.client("cloudformation").describe_stack_events(StackName="refused")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
+    assert any("no more toys (Service: Toy, Code: LimitExceeded)" in reason for reason in reasons)
+
+
+def test_an_added_route_is_served(toy: CloudServer) -> None:
+    with urllib.request.urlopen(f"{toy.endpoint_url}/toy/path") as answer:  # noqa: S310 - the toy's own loopback address
+        assert answer.read() == b"/toy/path"
+
+
+def test_an_event_of_an_added_service_reaches_an_added_target(toy: CloudServer) -> None:
+    events = toy.client("events")
+    events.put_rule(Name="made", EventPattern=json.dumps({"source": ["aws.toy"], "detail": {"name": ["wanted"]}}))
+    arn = "arn:aws:codepipeline:us-east-1:000000000000:box"
+    events.put_targets(Rule="made", Targets=[{"Id": "1", "Arn": arn, "RoleArn": "arn:aws:iam::000000000000:role/r"}])
+    for name in ("other", "wanted"):
+        toy.client("codecommit").create_repository(repositoryName=name)
+    assert eventually(lambda: _seen(toy)["events"]) == [[arn, "aws.toy", {"name": "wanted"}]]
+
+
+def test_roles_and_their_temporary_credentials_work(toy: CloudServer) -> None:
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip  # noqa: E501
+    arn = toy.client("iam").create_role(RoleName="builder", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    keys = toy.client("sts").assume_role(RoleArn=arn, RoleSessionName="build")["Credentials"]
+    assert keys["SessionToken"]
+
+
+def test_what_was_stored_survives_a_killed_server(tmp_path: Path) -> None:
+    first = CloudServer.start(tmp_path, command=TOY)
+    first.client("s3").create_bucket(Bucket="kept-bucket")
+    first.client("s3").put_object(Bucket="kept-bucket", Key="a/b", Body=b"kept")
+    first.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String")
+    eventually(lambda: (tmp_path / "ministack" / "ssm.json").exists())
+    first.stop(signal.SIGKILL)
+    second = CloudServer.start(tmp_path, command=TOY)
+    try:
+        assert second.client("s3").get_object(Bucket="kept-bucket", Key="a/b")["Body"].read() == b"kept"
+        assert second.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
+    finally:
+        second.stop()
+
+
+def test_the_server_listens_on_loopback_alone(toy: CloudServer) -> None:
+    port = int(toy.endpoint_url.rpartition(":")[2])
+    tables = [Path(f"/proc/{toy.process.pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table]
+    listening = [fields[1] for fields in sockets if fields[3] == "0A" and fields[1].endswith(f":{port:04X}")]
+    assert listening == [f"0100007F:{port:04X}"]

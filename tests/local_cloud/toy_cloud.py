@@ -1,0 +1,75 @@
+"""A local cloud with toy services on every hook of local_cloud.ministack; run by test_ministack.py."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from local_cloud import server
+from local_cloud.wire import JsonService, ServiceError
+
+RESOURCES: dict[str, dict[str, Any]] = {}
+EVENTS: list[list[Any]] = []
+CLOUD: Any = None
+
+
+class Notes:
+    """codecommit's GetRepository, as a window on what the toy has seen."""
+
+    def get_repository(self, request: dict[str, Any]) -> dict[str, Any]:
+        seen = {"resources": RESOURCES, "events": EVENTS}
+        return {
+            "repositoryMetadata": {
+                "repositoryName": request["repositoryName"],
+                "repositoryDescription": json.dumps(seen),
+            }
+        }
+
+    def create_repository(self, request: dict[str, Any]) -> dict[str, Any]:
+        CLOUD.publish("aws.toy", "Toy Made", {"name": request["repositoryName"]}, ["arn:aws:toy:::x"])
+        return {"repositoryMetadata": {"repositoryName": request["repositoryName"]}}
+
+
+class Toy:
+    """A resource type whose handler blocks on a call to the cloud itself, as ours do."""
+
+    replace_on = frozenset({"Kind"})
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        CLOUD.client("sts").get_caller_identity()
+        if properties.get("Kind") == "bad":
+            raise ServiceError("LimitExceeded", "no more toys")
+        name = f"{logical_id}-{properties.get('Kind')}"
+        RESOURCES[name] = properties
+        return name, {"Label": f"label of {name}"}
+
+    def update(self, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        RESOURCES[physical_id] = new
+        return {"Label": f"new label of {physical_id}"}
+
+    def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
+        RESOURCES.pop(physical_id, None)
+
+
+async def route(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+def register(cloud: Any, platform: Any) -> None:
+    global CLOUD
+    CLOUD = cloud
+    platform.add_service(JsonService("codecommit", Notes()))
+    platform.add_resource("AWS::Toy::Toy", Toy())
+    platform.add_route("/toy/", route)
+    platform.add_event_target("codepipeline", lambda arn, event: EVENTS.append([arn, event["source"], event["detail"]]))
+
+
+def resume(cloud: Any) -> None:
+    """Nothing was running."""
+
+
+if __name__ == "__main__":
+    sys.modules["local_cloud.toy"] = sys.modules["__main__"]
+    server.SERVICES = ("toy",)
+    server.run(server.bind(int(sys.argv[1])), Path(sys.argv[2]))
