@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,22 +51,23 @@ class LogStream:
         self.flush()
 
 
-@dataclass(frozen=True)
 class Cloud:
-    """This cloud, as its added services see it."""
+    """This cloud, as its added services see it.
 
-    endpoint_url: str
-    account_id: str
-    region: str
-    state_dir: Path
-    store: Store
-    processes: Processes
-    platform: Platform
-    _clients: "_Clients" = field(init=False, repr=False)
-    _streams: set[LogStream] = field(default_factory=set, repr=False)
+    Attributes:
+        state_dir: each service keeps its files in a folder of its own below it.
+    """
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_clients", _Clients(self.endpoint_url, self.region))
+    def __init__(self, *, endpoint_url: str, account_id: str, region: str, state_dir: Path, platform: Platform) -> None:
+        self.endpoint_url = endpoint_url
+        self.account_id = account_id
+        self.region = region
+        self.state_dir = state_dir
+        self.store = Store(state_dir / "state.db")
+        self.processes = Processes()
+        self._platform = platform
+        self._clients = _Clients(endpoint_url, region)
+        self._streams: set[LogStream] = set()
         self.background(self._flush_logs, "logs")
 
     def client(self, service: str, role_arn: str | None = None) -> Any:
@@ -110,7 +110,7 @@ class Cloud:
 
     def publish(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
         """Put an event of an AWS service on the default event bus."""
-        self.platform.publish(source, detail_type, detail, resources)
+        self._platform.publish(source, detail_type, detail, resources)
 
     def background(self, work: Callable[[], None], name: str) -> None:
         """Run `work` on a daemon thread; what it raises is logged."""

@@ -17,8 +17,6 @@ from hypercorn.config import Config
 
 from local_cloud import ministack
 from local_cloud.cloud import Cloud
-from local_cloud.processes import Processes
-from local_cloud.store import Store
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
@@ -60,14 +58,14 @@ def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING") ->
     state_dir.mkdir(parents=True, exist_ok=True)
     ministack.configure(port=port, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, log_level=log_level)
     platform = ministack.Platform()
+    endpoint_url = f"http://127.0.0.1:{port}"
     cloud = Cloud(
-        endpoint_url=f"http://127.0.0.1:{port}", account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir,
-        store=Store(state_dir / "state.db"), processes=Processes(), platform=platform,
-    )  # fmt: skip
+        endpoint_url=endpoint_url, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, platform=platform
+    )
     modules = [m for m in (_development_import(name) for name in SERVICES) if m is not None]
     for module in modules:
         module.register(cloud, platform)
-    asyncio.run(_serve(listener, cloud, modules, log_level))
+    asyncio.run(_serve(listener, cloud, platform, modules, log_level))
 
 
 def _development_import(name):  # TEMPORARY while the services are being written
@@ -79,7 +77,9 @@ def _development_import(name):  # TEMPORARY while the services are being written
     return module if hasattr(module, "register") else None
 
 
-async def _serve(listener: socket.socket, cloud: Cloud, modules: list[ModuleType], log_level: str) -> None:
+async def _serve(
+    listener: socket.socket, cloud: Cloud, platform: ministack.Platform, modules: list[ModuleType], log_level: str
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,10 +89,10 @@ async def _serve(listener: socket.socket, cloud: Cloud, modules: list[ModuleType
     config.keep_alive_timeout = 75
     config.loglevel = log_level
     config.graceful_timeout = 2
-    saver = asyncio.create_task(cloud.platform.save_changes(_SAVE_SECONDS))
+    saver = asyncio.create_task(platform.save_changes(_SAVE_SECONDS))
     resumer = asyncio.create_task(_announce(cloud, modules))
     try:
-        await serve(cloud.platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
+        await serve(platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
     finally:
         for task in (saver, resumer):
             task.cancel()
