@@ -1,0 +1,1 @@
+"""What must exist in AWS: stacks, and one construct a file."""

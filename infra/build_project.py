@@ -1,0 +1,80 @@
+"""A CodeBuild project of the pipeline with its role and its log."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra import permissions
+from infra.artifact_store import ArtifactStore
+
+
+class BuildProject(Construct):
+    """A project that CodePipeline starts, whose role may do what is listed here and nothing else.
+
+    Attributes:
+        project: the CodeBuild project.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        buildspec: Mapping[str, Any],
+        variables: Mapping[str, str],
+        artifacts: ArtifactStore,
+        reads: Sequence[str],
+        writes: Sequence[str],
+        statements: Sequence[iam.PolicyStatement],
+        timeout: Duration,
+        privileged: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log = self._log(name)
+        write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn)
+        access = artifacts.access(reads=reads, writes=writes)
+        role = permissions.role(
+            self, "Role", service="codebuild.amazonaws.com", statements=[write_log, *access, *statements]
+        )
+        self.project = codebuild.PipelineProject(
+            self,
+            "Project",
+            project_name=name,
+            description=description,
+            role=role.without_policy_updates(),
+            build_spec=codebuild.BuildSpec.from_object(dict(buildspec)),
+            environment=_environment(variables, privileged=privileged),
+            encryption_key=artifacts.key,
+            grant_report_group_permissions=False,
+            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
+            timeout=timeout,
+            queued_timeout=Duration.hours(1),
+        )
+
+    def _log(self, project_name: str) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/codebuild/{project_name}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            # One that outlived its stack would keep the stack from being deployed again under the same names.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
+def _environment(variables: Mapping[str, str], *, privileged: bool) -> codebuild.BuildEnvironment:
+    return codebuild.BuildEnvironment(
+        build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+        compute_type=codebuild.ComputeType.SMALL,
+        privileged=privileged,
+        environment_variables={
+            key: codebuild.BuildEnvironmentVariable(value=value) for key, value in variables.items()
+        },
+    )

@@ -1,0 +1,17 @@
+"""Keeps an environment's endpoint stack out of `cdk deploy --all`: only the pipeline deploys it."""
+
+from aws_cdk import Stage
+from constructs import Construct
+
+from infra.endpoint_stack import EndpointStack
+from settings import Endpoint
+
+
+class EndpointStage(Stage):
+    """A nested assembly, `assembly-ID` in the output, that holds one template."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, project: str, environment: str, endpoint: Endpoint
+    ) -> None:
+        super().__init__(scope, construct_id)
+        EndpointStack(self, "Endpoint", project=project, environment=environment, endpoint=endpoint)

@@ -1,0 +1,66 @@
+"""The roles as which SageMaker runs the project's containers."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import names, permissions
+from settings import Settings
+
+DATASETS = "datasets/"
+MODELS = "models/"
+EVALUATIONS = "evaluations/"
+
+
+class ExecutionRoles(Construct):
+    """One execution role each for processing jobs, training jobs and endpoints.
+
+    Attributes:
+        processing: prepares the data, evaluates models.
+        training: trains.
+        endpoint: serves.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        image_repository: ecr.IRepository,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._bucket, self._repository, self._key = data_bucket, image_repository, key
+        self.processing = self._role(
+            "Processing",
+            reads=[settings.data.prefix, DATASETS, MODELS],
+            writes=[DATASETS, EVALUATIONS],
+            logs=(names.PROCESSING_LOG_GROUP, names.prepare_jobs(settings.name), names.evaluate_jobs(settings.name)),
+        )
+        self.training = self._role(
+            "Training",
+            reads=[DATASETS],
+            writes=[MODELS],
+            logs=(names.TRAINING_LOG_GROUP, names.train_jobs(settings.name)),
+        )
+        self.endpoint = self._role(
+            "Endpoint", reads=[MODELS], writes=[], logs=(f"/aws/sagemaker/Endpoints/{settings.name}-*", "*")
+        )
+
+    def _role(self, role_id: str, *, reads: Sequence[str], writes: Sequence[str], logs: Sequence[str]) -> iam.Role:
+        statements = [
+            *permissions.read_objects(self._bucket, *reads),
+            *(permissions.write_objects(self._bucket, *writes) if writes else []),
+            permissions.encrypt(self._key) if writes else permissions.decrypt(self._key),
+            permissions.encrypt_volumes(self._key),
+            *permissions.pull_images(self._repository),
+            *permissions.write_job_logs(*logs),
+            permissions.publish_metrics(),
+        ]
+        return permissions.role(self, role_id, service="sagemaker.amazonaws.com", statements=statements)

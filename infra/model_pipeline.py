@@ -1,0 +1,178 @@
+"""The pipeline: the way of a commit from a push to production."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra import artifact_store, names
+from infra.artifact_store import ArtifactStore
+from infra.foundation_stack import FoundationStack
+from infra.pipeline_projects import PipelineProjects
+from settings import Settings
+
+_MODEL_PACKAGE_ARN = "#{RegisterModel.MODEL_PACKAGE_ARN}"
+
+# CodePipeline allows 1,000 characters after the variables have got their values: the evaluation's summary takes 400 at
+# most, the ARN and the commit some 150.
+_APPROVAL_TEXT = f"""\
+#{{EvaluateModel.SUMMARY}}
+Staging: #{{VerifyStaging.SUMMARY}}
+Model package: {_MODEL_PACKAGE_ARN}
+Commit: #{{Source.CommitId}}"""
+
+
+class ModelPipeline(Construct):
+    """One CodePipeline. Small values travel as its variables, documents as its artifacts."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        foundation: FoundationStack,
+        artifacts: ArtifactStore,
+        projects: PipelineProjects,
+        role: iam.IRole,
+        deployment_role: iam.IRole,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings, self._foundation, self._projects = settings, foundation, projects
+        self._deployment_role = deployment_role
+        self._source = codepipeline.Artifact(artifact_store.SOURCE)
+        self._templates = codepipeline.Artifact(artifact_store.TEMPLATES)
+        self._evaluation = codepipeline.Artifact(artifact_store.EVALUATION)
+        self._pipeline = codepipeline.Pipeline(
+            self,
+            "Pipeline",
+            pipeline_name=artifacts.pipeline_name,
+            pipeline_type=codepipeline.PipelineType.V2,
+            # Each commit has its turn: two at once would both be judged against the same champion.
+            execution_mode=codepipeline.ExecutionMode.QUEUED,
+            artifact_bucket=artifacts.bucket,
+            role=role,
+            use_pipeline_role_for_actions=True,
+            restart_execution_on_update=False,
+        )
+        self._add_source_stage()
+        self._add_test_stage()
+        self._add_build_stage()
+        self._add_train_stage()
+        self._add_release_stage("Staging", names.STAGING, projects.verify_staging)
+        self._add_approve_stage()
+        self._add_release_stage("Production", names.PRODUCTION, projects.verify_production)
+
+    def _add_source_stage(self) -> None:
+        source = actions.CodeCommitSourceAction(
+            action_name="Source",
+            variables_namespace="Source",
+            repository=self._foundation.repository,
+            branch=self._settings.source.branch,
+            trigger=actions.CodeCommitTrigger.EVENTS,
+            output=self._source,
+        )
+        self._pipeline.add_stage(stage_name="Source", actions=[source])
+
+    def _add_test_stage(self) -> None:
+        test = actions.CodeBuildAction(
+            action_name="Test",
+            type=actions.CodeBuildActionType.TEST,
+            project=self._projects.test,
+            input=self._source,
+        )
+        self._pipeline.add_stage(stage_name="Test", actions=[test])
+
+    def _add_build_stage(self) -> None:
+        synth = actions.CodeBuildAction(
+            action_name="Synth", project=self._projects.synth, input=self._source, outputs=[self._templates]
+        )
+        build_image = self._step("BuildImage", self._projects.build_image, {})
+        self._pipeline.add_stage(stage_name="Build", actions=[build_image, synth])
+
+    def _add_train_stage(self) -> None:
+        image = {"IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
+        dataset = {"DATASET_URI": "#{PrepareData.DATASET_URI}"}
+        model = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}"}
+        lineage = {
+            "DATA_VERSION": "#{PrepareData.DATA_VERSION}",
+            "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
+        }
+        projects, evidence = self._projects, [self._evaluation]
+        train = [
+            self._step("PrepareData", projects.prepare_data, image, run_order=1),
+            self._step("TrainModel", projects.train_model, image | dataset, run_order=2),
+            self._step(
+                "EvaluateModel", projects.evaluate_model, image | dataset | model, outputs=evidence, run_order=3
+            ),
+            self._step(
+                "RegisterModel",
+                projects.register_model,
+                image | dataset | model | lineage,
+                extra_inputs=evidence,
+                run_order=4,
+            ),
+        ]
+        self._pipeline.add_stage(stage_name="Train", actions=train)
+
+    def _add_release_stage(self, stage_name: str, environment: str, verify_project: codebuild.IProject) -> None:
+        deploy = actions.CloudFormationCreateUpdateStackAction(
+            action_name="Deploy",
+            run_order=1,
+            stack_name=names.endpoint_name(self._settings.name, environment),
+            template_path=self._templates.at_path(f"{environment}.template.json"),
+            parameter_overrides={"ModelPackageArn": _MODEL_PACKAGE_ARN},
+            admin_permissions=False,
+            deployment_role=self._deployment_role,
+        )
+        verify = self._step(
+            "Verify",
+            verify_project,
+            {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN},
+            namespace=f"Verify{stage_name}",
+            extra_inputs=[self._evaluation],
+            run_order=2,
+        )
+        self._pipeline.add_stage(stage_name=stage_name, actions=[deploy, verify])
+
+    def _add_approve_stage(self) -> None:
+        commit = f"repositories/{self._settings.name}/commit/#{{Source.CommitId}}"
+        approve = actions.ManualApprovalAction(
+            action_name="Approve",
+            notification_topic=self._foundation.approval_topic,
+            additional_information=_APPROVAL_TEXT,
+            external_entity_link=(
+                f"https://{Aws.REGION}.console.aws.amazon.com/codesuite/codecommit/{commit}?region={Aws.REGION}"
+            ),
+        )
+        self._pipeline.add_stage(stage_name="Approve", actions=[approve])
+
+    def _step(
+        self,
+        action_name: str,
+        project: codebuild.IProject,
+        variables: Mapping[str, str],
+        *,
+        namespace: str | None = None,
+        extra_inputs: Sequence[codepipeline.Artifact] = (),
+        outputs: Sequence[codepipeline.Artifact] = (),
+        run_order: int = 1,
+    ) -> actions.CodeBuildAction:
+        execution = {"EXECUTION_ID": "#{codepipeline.PipelineExecutionId}", "COMMIT_ID": "#{Source.CommitId}"}
+        return actions.CodeBuildAction(
+            action_name=action_name,
+            variables_namespace=namespace or action_name,
+            run_order=run_order,
+            project=project,
+            input=self._source,
+            extra_inputs=list(extra_inputs),
+            outputs=list(outputs),
+            environment_variables={
+                key: codebuild.BuildEnvironmentVariable(value=value)
+                for key, value in (execution | dict(variables)).items()
+            },
+        )

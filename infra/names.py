@@ -1,0 +1,77 @@
+"""Names and ARNs in AWS, all made from the project's name."""
+
+from aws_cdk import Aws
+
+STAGING = "staging"
+PRODUCTION = "production"
+ENVIRONMENTS = (STAGING, PRODUCTION)
+
+TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+PROCESSING_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+
+
+def prepare_jobs(project: str) -> str:
+    """Pattern of the names of the jobs that prepare data."""
+    return f"{project}-prepare-*"
+
+
+def evaluate_jobs(project: str) -> str:
+    """Pattern of the names of the jobs that evaluate models."""
+    return f"{project}-evaluate-*"
+
+
+def train_jobs(project: str) -> str:
+    """Pattern of the names of the jobs that train."""
+    return f"{project}-train-*"
+
+
+def endpoint_name(project: str, environment: str) -> str:
+    """Name of an environment's endpoint, and of the stack that owns it."""
+    return f"{project}-{environment}"
+
+
+def logical_id(project: str, environment: str, resource: str) -> str:
+    """Logical id of a resource whose name CloudFormation generates.
+
+    The name is LOGICALID-RANDOM, without the stack's name, and SageMaker writes names in ARNs in lower case. So the
+    logical id says whose it is, in lower case, and grants can rest on it.
+    """
+    return f"{project}{environment}{resource}".replace("-", "")
+
+
+def generated_names(project: str, environment: str) -> list[str]:
+    """Patterns of the names that CloudFormation generates in an environment's stack.
+
+    Types that are newer in CloudFormation's registry get the stack's name in front.
+    """
+    return [f"{logical_id(project, environment, '')}*", f"{endpoint_name(project, environment)}-*"]
+
+
+def endpoint_role_export(project: str) -> str:
+    """Name of the export that holds the ARN of the endpoints' execution role."""
+    return f"{project}:EndpointRoleArn"
+
+
+def key_export(project: str) -> str:
+    """Name of the export that holds the ARN of the project's key."""
+    return f"{project}:KeyArn"
+
+
+def sagemaker_arn(kind: str, name: str) -> str:
+    """ARN of a SageMaker resource such as `training-job/NAME`."""
+    return f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{name}"
+
+
+def model_package_arns(group: str) -> str:
+    """ARNs of all versions in a model package group; they do not begin with the group's own ARN."""
+    return sagemaker_arn("model-package", f"{group}/*")
+
+
+def log_group_arn(name: str) -> str:
+    """ARN of a log group, as CreateLogGroup is checked against."""
+    return f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{name}"
+
+
+def stack_arn(name: str) -> str:
+    """ARN of a CloudFormation stack, whose last part is an id that it gets when it is created."""
+    return f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:stack/{name}/*"

@@ -1,0 +1,228 @@
+"""The CodeBuild projects of the pipeline, each with a role for exactly its own work."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra import buildspecs, execution_roles, names, permissions
+from infra.artifact_store import EVALUATION, SOURCE, TEMPLATES, ArtifactStore
+from infra.build_project import BuildProject
+from infra.foundation_stack import FoundationStack
+from settings import Settings
+
+# On top of a job's own limit: the half hour that a step allows for instances to come up, and the step itself.
+_AROUND_A_JOB_MINUTES = 45
+
+
+class PipelineProjects(Construct):
+    """One project for each build of the pipeline.
+
+    Attributes are named after the actions that run them; `all` holds them in the pipeline's order.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        overlay: str,
+        foundation: FoundationStack,
+        artifacts: ArtifactStore,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings, self._overlay, self._foundation, self._artifacts = settings, overlay, foundation, artifacts
+        self.test = self._test()
+        self.synth = self._synth()
+        self.build_image = self._build_image()
+        self.prepare_data = self._prepare_data()
+        self.train_model = self._train_model()
+        self.evaluate_model = self._evaluate_model()
+        self.register_model = self._register_model()
+        self.verify_staging = self._verify("VerifyStaging", names.STAGING)
+        self.verify_production = self._verify("VerifyProduction", names.PRODUCTION)
+        self.all: Sequence[codebuild.IProject] = (
+            self.test,
+            self.synth,
+            self.build_image,
+            self.prepare_data,
+            self.train_model,
+            self.evaluate_model,
+            self.register_model,
+            self.verify_staging,
+            self.verify_production,
+        )
+
+    def _test(self) -> codebuild.IProject:
+        report_group = f"report-group/{self._settings.name}-test-pytest"
+        publish_report = permissions.allow(
+            "codebuild:BatchPutTestCases",
+            "codebuild:CreateReport",
+            "codebuild:CreateReportGroup",
+            "codebuild:UpdateReport",
+            on=f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:{report_group}",
+        )
+        return self._project(
+            "Test",
+            "test",
+            description="Tests the team's model code",
+            buildspec=buildspecs.test(),
+            statements=[publish_report],
+            minutes=60,
+        )
+
+    def _synth(self) -> codebuild.IProject:
+        return self._project(
+            "Synth",
+            "synth",
+            description="Synthesizes the endpoint stacks' templates",
+            buildspec=buildspecs.synth(),
+            writes=[TEMPLATES],
+            minutes=30,
+        )
+
+    def _build_image(self) -> codebuild.IProject:
+        repository = self._foundation.image_repository
+        return self._project(
+            "BuildImage",
+            "build-image",
+            description="Builds the model's container and pushes it",
+            buildspec=buildspecs.step("build_image", exports=["IMAGE_URI"]),
+            variables={"IMAGE_REPOSITORY": repository.repository_name},
+            statements=[*permissions.pull_images(repository), permissions.push_images(repository)],
+            minutes=60,
+            privileged=True,  # for the Docker daemon
+        )
+
+    def _prepare_data(self) -> codebuild.IProject:
+        foundation, settings = self._foundation, self._settings
+        role = foundation.execution_roles.processing
+        jobs = names.prepare_jobs(settings.name)
+        return self._project(
+            "PrepareData",
+            "prepare-data",
+            description="Prepares and splits the data in a processing job",
+            buildspec=buildspecs.step("prepare_data", exports=["DATASET_URI", "DATA_VERSION"]),
+            variables={**self._job_variables(), "PROCESSING_ROLE_ARN": role.role_arn},
+            statements=[
+                *permissions.run_jobs("ProcessingJob", jobs, execution_role=role, key=foundation.key),
+                permissions.list_objects(foundation.data_bucket, settings.data.prefix),
+                *permissions.read_objects(foundation.data_bucket, execution_roles.DATASETS),
+            ],
+            minutes=settings.processing.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
+        )
+
+    def _train_model(self) -> codebuild.IProject:
+        foundation, settings = self._foundation, self._settings
+        role = foundation.execution_roles.training
+        jobs = names.train_jobs(settings.name)
+        return self._project(
+            "TrainModel",
+            "train-model",
+            description="Trains the model in a training job",
+            buildspec=buildspecs.step("train_model", exports=["TRAINING_JOB_NAME", "MODEL_DATA_URI"]),
+            variables={**self._job_variables(), "TRAINING_ROLE_ARN": role.role_arn},
+            statements=permissions.run_jobs("TrainingJob", jobs, execution_role=role, key=foundation.key),
+            minutes=settings.training.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
+        )
+
+    def _evaluate_model(self) -> codebuild.IProject:
+        foundation, settings = self._foundation, self._settings
+        role = foundation.execution_roles.processing
+        jobs = names.evaluate_jobs(settings.name)
+        return self._project(
+            "EvaluateModel",
+            "evaluate-model",
+            description="Scores challenger and champion in processing jobs",
+            buildspec=buildspecs.step("evaluate_model", exports=["VERDICT", "SUMMARY"], documents=True),
+            variables={
+                **self._job_variables(),
+                "PROCESSING_ROLE_ARN": role.role_arn,
+                "PRODUCTION_ENDPOINT": names.endpoint_name(settings.name, names.PRODUCTION),
+                "DOCUMENTS_DIR": "evaluation",
+            },
+            statements=[
+                *permissions.run_jobs("ProcessingJob", jobs, execution_role=role, key=foundation.key),
+                *permissions.read_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
+                permissions.find_served_model(settings.name, names.PRODUCTION),
+                permissions.allow("sagemaker:DescribeModelPackage", on=names.model_package_arns(settings.name)),
+            ],
+            writes=[EVALUATION],
+            minutes=settings.processing.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
+        )
+
+    def _register_model(self) -> codebuild.IProject:
+        foundation, name = self._foundation, self._settings.name
+        group = foundation.model_package_group.model_package_group_name
+        return self._project(
+            "RegisterModel",
+            "register-model",
+            description="Registers the model with its evidence",
+            buildspec=buildspecs.step(
+                "register_model", exports=["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"], evidence=True
+            ),
+            variables={**self._job_variables(), "MODEL_PACKAGE_GROUP": group},
+            statements=[
+                *permissions.register_models(name),
+                permissions.allow(
+                    "sagemaker:DescribeTrainingJob", on=names.sagemaker_arn("training-job", names.train_jobs(name))
+                ),
+                # SageMaker looks at what a package refers to with the permissions of the one who registers it.
+                *permissions.read_objects(foundation.data_bucket, execution_roles.MODELS, execution_roles.EVALUATIONS),
+                *permissions.pull_images(foundation.image_repository),
+            ],
+            reads=[SOURCE, EVALUATION],
+            minutes=30,
+        )
+
+    def _verify(self, construct_id: str, environment: str) -> codebuild.IProject:
+        name = names.endpoint_name(self._settings.name, environment)
+        return self._project(
+            construct_id,
+            f"verify-{environment}",
+            description=f"Calls the {environment} endpoint as its clients will",
+            buildspec=buildspecs.step("verify_endpoint", exports=["SUMMARY"], evidence=True),
+            variables={"ENDPOINT_NAME": name},
+            statements=[
+                permissions.allow("sagemaker:InvokeEndpoint", on=names.sagemaker_arn("endpoint", name)),
+                permissions.find_served_model(self._settings.name, environment),
+            ],
+            reads=[SOURCE, EVALUATION],
+            minutes=60,
+        )
+
+    def _job_variables(self) -> dict[str, str]:
+        return {"DATA_BUCKET": self._foundation.data_bucket.bucket_name, "KEY_ARN": self._foundation.key.key_arn}
+
+    def _project(
+        self,
+        construct_id: str,
+        name: str,
+        *,
+        description: str,
+        buildspec: Mapping[str, Any],
+        variables: Mapping[str, str] | None = None,
+        statements: Sequence[iam.PolicyStatement] = (),
+        reads: Sequence[str] = (SOURCE,),
+        writes: Sequence[str] = (),
+        minutes: int,
+        privileged: bool = False,
+    ) -> codebuild.IProject:
+        return BuildProject(
+            self,
+            construct_id,
+            name=f"{self._settings.name}-{name}",
+            description=description,
+            buildspec=buildspec,
+            variables={"SLIPWAY_OVERLAY": self._overlay, **(variables or {})},
+            artifacts=self._artifacts,
+            reads=reads,
+            writes=writes,
+            statements=statements,
+            timeout=Duration.minutes(minutes),
+            privileged=privileged,
+        ).project

@@ -1,0 +1,78 @@
+"""The role as which CodePipeline runs all actions."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra import names, permissions
+from infra.artifact_store import ArtifactStore
+from infra.foundation_stack import FoundationStack
+
+
+class PipelineRole(Construct):
+    """Moves artifacts, starts the pipeline's builds and deploys its two stacks as the deployment role.
+
+    One role for all actions: CodePipeline alone can assume it, and a role an action would guard nothing more.
+
+    Attributes:
+        role: the role, for CodePipeline.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        project: str,
+        foundation: FoundationStack,
+        artifacts: ArtifactStore,
+        projects: Sequence[codebuild.IProject],
+        deployment_role: iam.IRole,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stacks = [names.stack_arn(names.endpoint_name(project, environment)) for environment in names.ENVIRONMENTS]
+        role = permissions.role(
+            self,
+            "Role",
+            service="codepipeline.amazonaws.com",
+            statements=[
+                *artifacts.full_access(),
+                self._read_source(foundation),
+                self._run_builds(projects),
+                self._deploy(stacks),
+                permissions.pass_role(deployment_role, to="cloudformation.amazonaws.com"),
+                permissions.allow("sns:Publish", on=foundation.approval_topic.topic_arn),
+            ],
+        )
+        # By its ARN, so that the pipeline's own wildcard grants are not added to what is listed here.
+        self.role = iam.Role.from_role_arn(self, "Listed", role.role_arn, mutable=False)
+
+    @staticmethod
+    def _read_source(foundation: FoundationStack) -> iam.PolicyStatement:
+        return permissions.allow(
+            "codecommit:CancelUploadArchive",
+            "codecommit:GetBranch",
+            "codecommit:GetCommit",
+            "codecommit:GetUploadArchiveStatus",
+            "codecommit:UploadArchive",
+            on=foundation.repository.repository_arn,
+        )
+
+    @staticmethod
+    def _run_builds(projects: Sequence[codebuild.IProject]) -> iam.PolicyStatement:
+        actions = ("codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild")
+        return permissions.allow(*actions, on=[project.project_arn for project in projects])
+
+    @staticmethod
+    def _deploy(stacks: Sequence[str]) -> iam.PolicyStatement:
+        return permissions.allow(
+            "cloudformation:CreateStack",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStackResources",
+            "cloudformation:DescribeStacks",
+            "cloudformation:GetTemplate",
+            "cloudformation:UpdateStack",
+            on=stacks,
+        )

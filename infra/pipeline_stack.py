@@ -1,0 +1,57 @@
+"""The pipeline with its projects and roles."""
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from infra.artifact_store import ArtifactStore
+from infra.deployment_role import DeploymentRole
+from infra.foundation_stack import FoundationStack
+from infra.model_pipeline import ModelPipeline
+from infra.pipeline_projects import PipelineProjects
+from infra.pipeline_role import PipelineRole
+from settings import Settings
+
+
+class PipelineStack(Stack):
+    """Everything that acts; it holds nothing and can be deleted and deployed again."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, overlay: str, foundation: FoundationStack
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=f"{settings.name}-pipeline",
+            description="Slipway: the pipeline and its roles",
+        )
+        artifacts = ArtifactStore(foundation.artifact_bucket, foundation.key, pipeline_name=settings.name)
+        projects = PipelineProjects(
+            self, "Projects", settings=settings, overlay=overlay, foundation=foundation, artifacts=artifacts
+        )
+        deployment = DeploymentRole(
+            self,
+            "Deployment",
+            project=settings.name,
+            endpoint_role=foundation.execution_roles.endpoint,
+            key=foundation.key,
+        )
+        pipeline_role = PipelineRole(
+            self,
+            "PipelineRole",
+            project=settings.name,
+            foundation=foundation,
+            artifacts=artifacts,
+            projects=projects.all,
+            deployment_role=deployment.role,
+        )
+        ModelPipeline(
+            self,
+            "Pipeline",
+            settings=settings,
+            foundation=foundation,
+            artifacts=artifacts,
+            projects=projects,
+            role=pipeline_role.role,
+            deployment_role=deployment.role,
+        )
+        CfnOutput(self, "PipelineName", value=settings.name)

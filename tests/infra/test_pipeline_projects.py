@@ -1,0 +1,178 @@
+"""The CodeBuild projects: where they run, what they are told, what they run."""
+
+import json
+from typing import Any
+
+import pytest
+from infra_support import Deployment
+
+PROJECT = "AWS::CodeBuild::Project"
+NAMES = {
+    "Test": "flight-delays-test",
+    "Synth": "flight-delays-synth",
+    "BuildImage": "flight-delays-build-image",
+    "PrepareData": "flight-delays-prepare-data",
+    "TrainModel": "flight-delays-train-model",
+    "EvaluateModel": "flight-delays-evaluate-model",
+    "RegisterModel": "flight-delays-register-model",
+    "VerifyStaging": "flight-delays-verify-staging",
+    "VerifyProduction": "flight-delays-verify-production",
+}
+STEPS = {
+    "BuildImage": ("build_image", ["IMAGE_URI"]),
+    "PrepareData": ("prepare_data", ["DATASET_URI", "DATA_VERSION"]),
+    "TrainModel": ("train_model", ["TRAINING_JOB_NAME", "MODEL_DATA_URI"]),
+    "EvaluateModel": ("evaluate_model", ["VERDICT", "SUMMARY"]),
+    "RegisterModel": ("register_model", ["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"]),
+    "VerifyStaging": ("verify_endpoint", ["SUMMARY"]),
+    "VerifyProduction": ("verify_endpoint", ["SUMMARY"]),
+}
+
+
+def project(deployment: Deployment, name: str) -> dict[str, Any]:
+    return deployment.properties("pipeline", PROJECT, f"Projects{name}Project")
+
+
+def variables(deployment: Deployment, name: str) -> dict[str, str]:
+    entries = project(deployment, name)["Environment"]["EnvironmentVariables"]
+    assert {entry["Type"] for entry in entries} == {"PLAINTEXT"}
+    return {entry["Name"]: entry["Value"] for entry in entries}
+
+
+def buildspec(deployment: Deployment, name: str) -> dict[str, Any]:
+    source = project(deployment, name)["Source"]
+    assert source["Type"] == "CODEPIPELINE"
+    document: dict[str, Any] = json.loads(source["BuildSpec"])
+    assert document["version"] == "0.2"
+    return document
+
+
+def test_there_is_a_project_for_each_build_and_no_other(deployment: Deployment) -> None:
+    found = {one["Properties"]["Name"] for one in deployment.resources("pipeline", PROJECT).values()}
+
+    assert found == set(NAMES.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_project_runs_as_its_own_role_on_an_encrypted_standard_image(deployment: Deployment, name: str) -> None:
+    properties = project(deployment, name)
+
+    assert properties["Name"] == NAMES[name]
+    assert properties["ServiceRole"] == f"<Projects{name}Role.Arn>"
+    assert properties["EncryptionKey"] == "<Key.Arn>"
+    assert properties["Environment"]["Image"] == "aws/codebuild/standard:7.0"
+    assert properties["QueuedTimeoutInMinutes"] == 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_image_build_is_privileged_as_docker_needs_it(deployment: Deployment, name: str) -> None:
+    assert project(deployment, name)["Environment"]["PrivilegedMode"] is (name == "BuildImage")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_projects_log_has_its_own_group_that_forgets_and_goes_with_the_stack(
+    deployment: Deployment, name: str
+) -> None:
+    assert project(deployment, name)["LogsConfig"] == {
+        "CloudWatchLogs": {"Status": "ENABLED", "GroupName": f"<Projects{name}Log>"}
+    }
+    log = deployment.resources("pipeline", "AWS::Logs::LogGroup")[f"Projects{name}Log"]
+    assert log["Properties"]["LogGroupName"] == f"/aws/codebuild/{NAMES[name]}"
+    assert log["Properties"]["RetentionInDays"] == 90
+    assert log["DeletionPolicy"] == "Delete"
+
+
+DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    {
+        "Test": {},
+        "Synth": {},
+        "BuildImage": {"IMAGE_REPOSITORY": "<ImageRepository>"},
+        "PrepareData": {**DATA, "PROCESSING_ROLE_ARN": "<ExecutionRolesProcessing.Arn>"},
+        "TrainModel": {**DATA, "TRAINING_ROLE_ARN": "<ExecutionRolesTraining.Arn>"},
+        "EvaluateModel": {
+            **DATA,
+            "PROCESSING_ROLE_ARN": "<ExecutionRolesProcessing.Arn>",
+            "PRODUCTION_ENDPOINT": "flight-delays-production",
+            "DOCUMENTS_DIR": "evaluation",
+        },
+        "RegisterModel": {**DATA, "MODEL_PACKAGE_GROUP": "flight-delays"},
+        "VerifyStaging": {"ENDPOINT_NAME": "flight-delays-staging"},
+        "VerifyProduction": {"ENDPOINT_NAME": "flight-delays-production"},
+    }.items(),
+)
+def test_a_project_is_told_what_does_not_change_from_run_to_run(
+    deployment: Deployment, local_deployment: Deployment, name: str, expected: dict[str, str]
+) -> None:
+    assert variables(deployment, name) == {"SLIPWAY_OVERLAY": "", **expected}
+    assert variables(local_deployment, name) == {"SLIPWAY_OVERLAY": "local", **expected}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_installs_locked_requirements_runs_and_exports_its_variables(deployment: Deployment, name: str) -> None:
+    step, exports = STEPS[name]
+    document = buildspec(deployment, name)
+
+    assert document["env"] == {"exported-variables": exports}
+    assert document["phases"]["install"] == {
+        "runtime-versions": {"python": "3.11"},
+        "commands": [
+            "pip install --quiet uv==0.13.8",
+            "uv pip install --system --quiet --require-hashes -r pipeline_steps/requirements.txt",
+        ],
+    }
+    assert document["phases"]["build"]["commands"][-2:] == [
+        f"python -m pipeline_steps {step} --exports exports.sh",
+        ". ./exports.sh",
+    ]
+
+
+@pytest.mark.parametrize("name", ["RegisterModel", "VerifyStaging", "VerifyProduction"])
+def test_a_step_that_needs_the_evaluation_finds_it_in_its_second_source(deployment: Deployment, name: str) -> None:
+    commands = buildspec(deployment, name)["phases"]["build"]["commands"]
+
+    assert commands[0] == 'export DOCUMENTS_DIR="$CODEBUILD_SRC_DIR_Evaluation"'
+
+
+def test_the_evaluations_documents_are_the_actions_artifact(deployment: Deployment) -> None:
+    assert buildspec(deployment, "EvaluateModel")["artifacts"] == {"base-directory": "evaluation", "files": ["**/*"]}
+    assert [name for name in STEPS if "artifacts" in buildspec(deployment, name)] == ["EvaluateModel"]
+
+
+def test_the_tests_become_a_report(deployment: Deployment) -> None:
+    document = buildspec(deployment, "Test")
+
+    assert document["phases"]["install"]["commands"][-1] == (
+        "uv pip install --system --quiet --require-hashes "
+        "-r model_code/requirements.txt -r tests/model_code/requirements.txt"
+    )
+    assert document["phases"]["build"]["commands"] == ["python -m pytest tests/model_code --junitxml=reports/junit.xml"]
+    assert document["reports"] == {
+        "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"}
+    }
+
+
+def test_the_synth_leaves_the_two_endpoint_templates(deployment: Deployment) -> None:
+    document = buildspec(deployment, "Synth")
+
+    assert document["phases"]["install"]["runtime-versions"] == {"python": "3.11", "nodejs": "22"}
+    assert document["phases"]["install"]["commands"][-1].endswith("-r infra/requirements.txt")
+    assert document["phases"]["build"]["commands"] == [
+        "python app.py",
+        "mkdir -p templates",
+        "cp cdk.out/assembly-Staging/*.template.json templates/staging.template.json",
+        "cp cdk.out/assembly-Production/*.template.json templates/production.template.json",
+    ]
+    assert document["artifacts"] == {"base-directory": "templates", "files": ["*.template.json"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes"), [("PrepareData", 245), ("EvaluateModel", 245), ("TrainModel", 345), ("RegisterModel", 30)]
+)
+def test_a_build_that_waits_for_a_job_outlasts_the_jobs_own_limit(
+    customized: Deployment, name: str, minutes: int
+) -> None:
+    assert project(customized, name)["TimeoutInMinutes"] == minutes

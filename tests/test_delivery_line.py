@@ -1,0 +1,126 @@
+"""The whole way of a commit, on a local cloud: a good model, a bad one, a broken one, and an approver who says no."""
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from delivery_line import DeliveryLine
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeliveryLine]:
+    """A deployed delivery line whose production serves a first model."""
+    line = DeliveryLine.make(tmp_path_factory.mktemp("line"))
+    line.slipway("up", "--port", str(line.port))
+    line.push()
+    waiting = line.slipway("watch", check=False)
+    try:
+        assert waiting.returncode == 3, waiting.stdout + waiting.stderr
+        line.slipway("approve", "--comment", "good enough to begin with")
+        line.slipway("watch")
+        yield line
+    finally:
+        line.slipway("down", check=False)
+
+
+def _push_change(line: DeliveryLine, message: str) -> "subprocess.CompletedProcess[str]":
+    """Commit and push what the test has changed, and follow it to its end or to the approval."""
+    line.commit(message)
+    line.push()
+    return line.slipway("watch", check=False)
+
+
+@pytest.fixture(autouse=True)
+def _as_pushed_first(line: DeliveryLine) -> Iterator[None]:
+    """Each test changes the first commit's files."""
+    yield
+    line.git("checkout", "--quiet", line.git("rev-list", "--max-parents=0", "HEAD"), "--", ".")
+
+
+def test_the_first_model_is_served_in_production(line: DeliveryLine) -> None:
+    assert line.served_package("production").endswith("model-package/flight-delays/1")
+    assert line.executions()[0]["status"] == "Succeeded"
+    answer = line.slipway("invoke").stdout
+    assert "late" in answer
+
+
+def test_the_registered_package_says_what_it_was_made_of(line: DeliveryLine) -> None:
+    package = line.client("sagemaker").describe_model_package(ModelPackageName=line.served_package("production"))
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert "@sha256:" in package["InferenceSpecification"]["Containers"][0]["Image"]
+    first_commit = line.git("rev-list", "--max-parents=0", "HEAD")
+    assert first_commit in package["CustomerMetadataProperties"].values()
+
+
+def test_a_bad_model_is_rejected_with_its_reasons_and_nothing_is_deployed(line: DeliveryLine) -> None:
+    before = line.served_package("staging")
+    line.edit("slipway.yaml", r"trees: \d+", "trees: 1")
+    line.edit("slipway.yaml", r"max_depth: \d+", "max_depth: 1")
+    watched = _push_change(line, "A bad model")
+    assert watched.returncode == 1
+    status = line.slipway("status", check=False).stdout
+    for told in (watched.stdout + watched.stderr, status):
+        assert "roc_auc" in told
+        assert "0.6" in told
+    newest = line.client("sagemaker").list_model_packages(
+        ModelPackageGroupName="flight-delays", SortBy="CreationTime", SortOrder="Descending"
+    )["ModelPackageSummaryList"][0]
+    assert newest["ModelApprovalStatus"] == "Rejected"
+    assert line.served_package("staging") == before
+
+
+def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) -> None:
+    line.edit("model_code/model.py", r"^(def train\([^)]*\)[^:]*:)$", r'\1\n    raise ValueError("the model is broken on purpose")')
+    watched = _push_change(line, "A broken model")
+    assert watched.returncode == 1
+    assert "the model is broken on purpose" in line.slipway("status", check=False).stdout
+
+
+def test_a_rejection_by_the_approver_leaves_production_as_it_is(line: DeliveryLine) -> None:
+    before = line.served_package("production")
+    line.edit("slipway.yaml", r"trees: \d+", "trees: 150")
+    assert _push_change(line, "Another good model").returncode == 3
+    assert line.served_package("staging") != before
+    line.slipway("reject", "--reason", "not before the holidays")
+    watched = line.slipway("watch", check=False)
+    assert watched.returncode == 1
+    assert "not before the holidays" in line.slipway("status", check=False).stdout
+    assert line.served_package("production") == before
+
+
+def test_a_push_to_another_branch_starts_nothing(line: DeliveryLine) -> None:
+    executions = len(line.executions())
+    line.git("push", "--quiet", "slipway", "HEAD:refs/heads/experiment")
+    branches = line.client("codecommit").list_branches(repositoryName="flight-delays")["branches"]
+    assert sorted(branches) == ["experiment", "main"]
+    assert len(line.executions()) == executions
+
+
+def test_the_aws_command_answers_sensibly(line: DeliveryLine) -> None:
+    def aws(*arguments: str) -> str:
+        return subprocess.run(
+            ["aws", *arguments], env=line.aws_environment(), capture_output=True, text=True, check=True, timeout=120
+        ).stdout
+
+    state = json.loads(aws("codepipeline", "get-pipeline-state", "--name", "flight-delays"))
+    assert [stage["stageName"] for stage in state["stageStates"]] == [
+        "Source", "Test", "Build", "Train", "Staging", "Approve", "Production",
+    ]  # fmt: skip
+    jobs = json.loads(aws("sagemaker", "list-training-jobs", "--status-equals", "Completed"))
+    job = json.loads(aws("sagemaker", "describe-training-job", "--training-job-name", jobs["TrainingJobSummaries"][-1]["TrainingJobName"]))  # fmt: skip  # noqa: E501
+    assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("/output/model.tar.gz")
+    tail = aws("logs", "tail", "/aws/sagemaker/TrainingJobs", "--since", "1h", "--format", "short")
+    assert "validation_roc_auc" in tail
+
+
+def test_a_second_up_changes_nothing(line: DeliveryLine) -> None:
+    before = line.executions()
+    line.slipway("up", "--port", str(line.port))
+    assert line.executions() == before
+
+
+def test_the_server_is_healthy(line: DeliveryLine) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{line.port}/_ministack/health") as answer:  # noqa: S310 - loopback
+        assert answer.status == 200

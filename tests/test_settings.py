@@ -1,0 +1,571 @@
+"""slipway.yaml is read strictly: what is wrong is told at once, where it stands, and what is allowed."""
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import settings
+from settings import HashSplit, Settings, SettingsError, TimeSplit, has_local_storage, load
+
+ROOT = Path(settings.__file__).parent
+EXAMPLE = ROOT / "slipway.yaml"
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """The example as a mapping, to be changed."""
+    example: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    return example
+
+
+@pytest.fixture
+def faults(tmp_path: Path) -> Callable[..., list[str]]:
+    """The faults that a file has, without the file's name."""
+
+    def faults(content: dict[str, Any] | str | bytes, overlay: str | None = None) -> list[str]:
+        path = tmp_path / "slipway.yaml"
+        if isinstance(content, dict):
+            content = yaml.safe_dump(content, sort_keys=False)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            load(path, overlay)
+        except SettingsError as error:
+            assert str(error) == "\n".join(error.faults)
+            assert all(fault.startswith("slipway.yaml: ") for fault in error.faults)
+            return [fault.removeprefix("slipway.yaml: ") for fault in error.faults]
+        return []
+
+    return faults
+
+
+def at(document: dict[str, Any], place: str) -> tuple[Any, Any]:
+    """The mapping or list that holds a place, and the last key."""
+    *above, last = [int(key) if key.isdigit() else key for key in place.split(".")]
+    for key in above:
+        document = document[key]
+    return document, last
+
+
+def changed(document: dict[str, Any], **places: Any) -> dict[str, Any]:
+    result = copy.deepcopy(document)
+    for place, value in places.items():
+        holder, key = at(result, place.replace("__", "."))
+        holder[key] = value
+    return result
+
+
+# --- What a good file gives
+
+
+def test_the_example_has_no_fault_and_its_attributes_mirror_its_keys() -> None:
+    example = load(EXAMPLE)
+
+    assert example.name == "flight-delays"
+    assert example.source.branch == "main"
+    assert isinstance(example.data.split, TimeSplit)
+    assert (example.data.split.column, example.data.split.holdout_days) == ("scheduled_departure", 14)
+    assert dict(example.training.hyperparameters) == {"trees": 200, "max_depth": 6, "learning_rate": 0.1}
+    assert [(one.metric, one.at_least, one.at_most) for one in example.evaluation.limits] == [
+        ("roc_auc", 0.60, None),
+        ("log_loss", None, 0.70),
+    ]
+    assert example.endpoints.production.instance_count == 2
+    assert example.removal_policy == "retain"
+
+
+def test_settings_cannot_be_changed_once_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(EXAMPLE).endpoints.production.instance_count = 5  # type: ignore[misc]
+
+
+def test_rows_can_be_split_by_the_hash_of_a_column(document: dict[str, Any], tmp_path: Path) -> None:
+    document["data"]["split"] = {"by": "hash", "column": "user_id", "holdout_percent": 20, "validation_percent": 10}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    split = load(tmp_path / "slipway.yaml").data.split
+
+    assert split == HashSplit(by="hash", column="user_id", holdout_percent=20, validation_percent=10)
+
+
+def test_what_may_be_left_out_has_a_default(document: dict[str, Any], tmp_path: Path) -> None:
+    for key in ("source", "approval", "removal_policy", "tags", "local"):
+        del document[key]
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    read = load(tmp_path / "slipway.yaml", "local")
+
+    assert (read.source.branch, read.approval.notify, read.removal_policy, dict(read.tags)) == (
+        "main",
+        (),
+        "retain",
+        {},
+    )
+
+
+@pytest.mark.parametrize("value", [1, 0.5, "gini", True, 0, False, ""])
+def test_a_hyperparameter_keeps_its_type(document: dict[str, Any], tmp_path: Path, value: object) -> None:
+    document["training"]["hyperparameters"] = {"one": value}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    read = load(tmp_path / "slipway.yaml").training.hyperparameters["one"]
+
+    assert (type(read), read) == (type(value), value)
+
+
+# --- The overlay
+
+
+def test_the_local_overlay_lays_its_values_over_the_file() -> None:
+    aws, local = load(EXAMPLE), load(EXAMPLE, "local")
+
+    assert (local.removal_policy, local.endpoints.production.instance_count) == ("destroy", 1)
+    assert local.endpoints.production.instance_type == aws.endpoints.production.instance_type
+    assert local.model_copy(update={"removal_policy": "retain", "endpoints": aws.endpoints}) == aws
+
+
+@pytest.mark.parametrize("overlay", [None, ""])
+def test_without_an_overlay_the_file_holds_as_it_stands(overlay: str | None) -> None:
+    assert load(EXAMPLE, overlay).removal_policy == "retain"
+
+
+def test_an_overlay_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(EXAMPLE, "prod")
+
+    assert str(raised.value) == 'slipway.yaml: the overlay must be local or empty, got "prod"'
+
+
+def test_a_list_in_the_overlay_replaces_the_whole_list(document: dict[str, Any], tmp_path: Path) -> None:
+    document["local"] = {"evaluation": {"limits": [{"metric": "roc_auc", "at_least": 0.5}]}}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    assert [one.at_least for one in load(tmp_path / "slipway.yaml", "local").evaluation.limits] == [0.5]
+    assert len(load(tmp_path / "slipway.yaml").evaluation.limits) == 2
+
+
+OVERLAY_FAULTS = {
+    "a value out of range": (
+        {"endpoints": {"production": {"instance_count": 0}}},
+        "local.endpoints.production.instance_count must be 1 or more, got 0",
+    ),
+    "an unknown key": (
+        {"endpoints": {"produktion": {"instance_count": 1}}},
+        "local.endpoints.produktion is not a known key; allowed: staging, production; did you mean production?",
+    ),
+    "a hyperparameter that the file does not have": (
+        {"training": {"hyperparameters": {"tres": 20}}},
+        "local.training.hyperparameters.tres is not a known key; allowed: trees, max_depth, learning_rate; "
+        "did you mean trees?",
+    ),
+    "a tag that the file does not have": ({"tags": {"a": "b"}}, "local.tags.a is not a known key; allowed: none"),
+    "a value that only the overlay makes senseless": (
+        {"evaluation": {"primary": {"goal": "minimize"}}},
+        "local.evaluation.limits[0] must have at_most: evaluation.primary says to minimize roc_auc",
+    ),
+    "an overlay in the overlay": (
+        {"local": {}},
+        "local.local is not a known key; allowed: name, source, data, container, processing, training, evaluation, "
+        "endpoints, approval, removal_policy, tags",
+    ),
+    "another kind of value": ({"data": 5}, "local.data must be a mapping of keys to values, got 5"),
+    "no mapping": ([1], "local must be a mapping of keys to values, got [1]"),
+    "nothing": (None, "local must be a mapping of keys to values, got null"),
+}
+
+
+@pytest.mark.parametrize("overlay", [None, "local"])
+@pytest.mark.parametrize(("values", "expected"), OVERLAY_FAULTS.values(), ids=OVERLAY_FAULTS)
+def test_a_fault_of_the_overlay_is_told_at_its_place_whether_or_not_it_is_used(
+    document: dict[str, Any], faults: Callable[..., list[str]], values: Any, expected: str, overlay: str | None
+) -> None:
+    assert faults(changed(document, local=values), overlay) == [expected]
+
+
+def test_a_fault_of_the_file_is_not_told_a_second_time_for_the_overlay(
+    document: dict[str, Any], faults: Callable[..., list[str]]
+) -> None:
+    document = changed(document, endpoints__staging__instance_count=0, data=5)
+    document["local"]["data"] = {"split": {"holdout_days": -1}}
+
+    assert faults(document, "local") == [
+        "data must be a mapping of keys to values, got 5",
+        "endpoints.staging.instance_count must be 1 or more, got 0",
+    ]
+
+
+# --- Faults of values
+
+TOP_LEVEL_KEYS = (
+    "name, source, data, container, processing, training, evaluation, endpoints, approval, removal_policy, tags, local"
+)
+NAME_RULE = "lower-case letters, digits and single hyphens, beginning with a letter"
+TEXT = "text (in quotes where YAML takes it for something else)"
+TAG_RULE = "letters, digits, spaces and _ . : / = + @ -"
+PREFIX_RULE = "an S3 prefix such as raw/: letters, digits and _ = . - between slashes, with a slash at the end"
+
+FAULTS = [
+    ("name", "ab", 'name must be at least 3 characters long, got "ab"'),
+    ("name", "a" * 25, f'name must be at most 24 characters long, got "{"a" * 25}"'),
+    ("name", "Flights", f'name must be {NAME_RULE}, got "Flights"'),
+    ("name", "1flights", f'name must be {NAME_RULE}, got "1flights"'),
+    ("name", "flight--delays", f'name must be {NAME_RULE}, got "flight--delays"'),
+    ("name", "flights-", f'name must be {NAME_RULE}, got "flights-"'),
+    ("name", True, f"name must be {TEXT}, got true"),
+    ("name", None, f"name must be {TEXT}, got null"),
+    ("source.branch", "a b", 'source.branch must be the name of a git branch, got "a b"'),
+    ("data.prefix", "raw", f'data.prefix must be {PREFIX_RULE}, got "raw"'),
+    ("data.prefix", "/raw/", f'data.prefix must be {PREFIX_RULE}, got "/raw/"'),
+    ("data.prefix", "../raw/", f'data.prefix must be {PREFIX_RULE}, got "../raw/"'),
+    ("data.prefix", "raw/*/", f'data.prefix must be {PREFIX_RULE}, got "raw/*/"'),
+    (
+        "data.prefix",
+        "models/mine/",
+        "data.prefix must not lie under datasets/, models/, evaluations/, which the pipeline writes, "
+        'got "models/mine/"',
+    ),
+    ("data.split.by", "random", 'data.split.by must be time or hash, got "random"'),
+    ("data.split.holdout_days", 0, "data.split.holdout_days must be 1 or more, got 0"),
+    ("data.split.validation_days", -1, "data.split.validation_days must be 1 or more, got -1"),
+    ("data.split.holdout_days", 1.5, "data.split.holdout_days must be a whole number, got 1.5"),
+    ("data.split.column", "", 'data.split.column must be the name of a column, without spaces around it, got ""'),
+    (
+        "container.base_image",
+        "python 3",
+        "container.base_image must be a container image such as "
+        'public.ecr.aws/docker/library/python:3.11-slim-bookworm, got "python 3"',
+    ),
+    (
+        "processing.instance_type",
+        "m5.large",
+        'processing.instance_type must be a SageMaker instance type such as ml.m5.large, got "m5.large"',
+    ),
+    ("processing.volume_gib", 16385, "processing.volume_gib must be 16384 or less, got 16385"),
+    ("processing.max_runtime_minutes", 2101, "processing.max_runtime_minutes must be 2100 or less, got 2101"),
+    ("training.instance_count", "2", 'training.instance_count must be a whole number, got "2"'),
+    ("training.instance_count", True, "training.instance_count must be a whole number, got true"),
+    ("training.hyperparameters", [1], "training.hyperparameters must be a mapping of keys to values, got [1]"),
+    (
+        "training.hyperparameters.trees",
+        [100, 200],
+        "training.hyperparameters.trees must be text, a number, true or false, got [100, 200]",
+    ),
+    (
+        "training.hyperparameters.trees",
+        float("inf"),
+        "training.hyperparameters.trees must be a finite number, got Infinity",
+    ),
+    (
+        "training.hyperparameters.trees",
+        "x" * 2501,
+        f'training.hyperparameters.trees must be at most 2500 characters long, got "{"x" * 76}...',
+    ),
+    ("training.hyperparameters.7", 1, f"training.hyperparameters[7] as a key must be {TEXT}, got 7"),
+    ("source.7", 1, f"source[7] as a key must be {TEXT}, got 7"),
+    ("tags", {"a#b": "c"}, f'tags.a#b as a key must be {TAG_RULE}, got "a#b"'),
+    ("tags", {"a": "b#c"}, f'tags.a must be {TAG_RULE}, got "b#c"'),
+    ("evaluation.primary.goal", "max", 'evaluation.primary.goal must be maximize or minimize, got "max"'),
+    (
+        "evaluation.primary.metric",
+        "ROC AUC",
+        'evaluation.primary.metric must be the name of a metric such as roc_auc, got "ROC AUC"',
+    ),
+    ("evaluation.limits", [], "evaluation.limits must be a list of at least 1, got []"),
+    ("evaluation.limits", "roc_auc", 'evaluation.limits must be a list, got "roc_auc"'),
+    ("evaluation.limits.1", {"metric": "log_loss"}, "evaluation.limits[1] must have at_least, at_most or both"),
+    (
+        "evaluation.limits.1",
+        {"metric": "log_loss", "at_least": 0.9, "at_most": 0.2},
+        "evaluation.limits[1] cannot be kept: at_least 0.9 is more than at_most 0.2",
+    ),
+    (
+        "evaluation.limits.1",
+        {"metric": "roc_auc", "at_most": 0.99},
+        "evaluation.limits[1] must not name roc_auc again: give its limits in one entry",
+    ),
+    (
+        "evaluation.limits.0",
+        {"metric": "roc_auc", "at_most": 0.9},
+        "evaluation.limits[0] must have at_least: evaluation.primary says to maximize roc_auc",
+    ),
+    ("evaluation.limits.0.at_least", float("nan"), "evaluation.limits[0].at_least must be a finite number, got NaN"),
+    ("evaluation.limits.0.at_least", "high", 'evaluation.limits[0].at_least must be a number, got "high"'),
+    ("evaluation.champion.not_worse_by", -0.1, "evaluation.champion.not_worse_by must be 0 or more, got -0.1"),
+    ("endpoints.production.instance_count", 0, "endpoints.production.instance_count must be 1 or more, got 0"),
+    ("endpoints.production", "big", 'endpoints.production must be a mapping of keys to values, got "big"'),
+    ("approval.notify", ["a@b.org", "nobody"], 'approval.notify[1] must be an e-mail address, got "nobody"'),
+    ("approval.notify", ["a@b.org", "a@b.org"], 'approval.notify[1] repeats "a@b.org"'),
+    ("removal_policy", "keep", 'removal_policy must be retain or destroy, got "keep"'),
+    ("tags", {"cost-center": 42}, f"tags.cost-center must be {TEXT}, got 42"),
+    ("tags", {"slipway:x": "y"}, "tags.slipway:x must not begin with aws: or slipway:, which are reserved"),
+    ("tags", {"AWS:x": "y"}, "tags.AWS:x must not begin with aws: or slipway:, which are reserved"),
+    (
+        "training.instance_typ",
+        "ml.m5.large",
+        "training.instance_typ is not a known key; allowed: instance_type, instance_count, volume_gib, "
+        "max_runtime_minutes, hyperparameters; did you mean instance_type?",
+    ),
+    ("locl", {}, f"locl is not a known key; allowed: {TOP_LEVEL_KEYS}; did you mean local?"),
+    ("xyz", 1, f"xyz is not a known key; allowed: {TOP_LEVEL_KEYS}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"), FAULTS, ids=[f"{place}={value!r:.20}" for place, value, _ in FAULTS]
+)
+def test_a_fault_says_where_it_is_what_is_allowed_and_what_is_there(
+    document: dict[str, Any], faults: Callable[..., list[str]], place: str, value: object, expected: str
+) -> None:
+    document["local"] = {}
+    holder, key = at(document, place)
+    holder[key] = value
+
+    assert faults(document) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("name", "abc"),
+        ("name", "a" * 24),
+        ("data.split.holdout_days", 1),
+        ("processing.max_runtime_minutes", 2100),
+        ("evaluation.champion.not_worse_by", 0),
+        ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0.5, "at_most": 0.5}),
+        ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0}),
+        ("endpoints.production.instance_count", 1),
+        ("data.prefix", "incoming/year=2013/"),
+    ],
+)
+def test_a_value_on_the_boundary_is_accepted(
+    document: dict[str, Any], faults: Callable[..., list[str]], place: str, value: object
+) -> None:
+    holder, key = at(document, place)
+    holder[key] = value
+
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize(("holdout", "validation", "accepted"), [(60, 39, True), (60, 40, False), (98, 98, False)])
+def test_the_percentages_of_a_split_leave_rows_to_train_on(
+    document: dict[str, Any], faults: Callable[..., list[str]], holdout: int, validation: int, accepted: bool
+) -> None:
+    document["data"]["split"] = {
+        "by": "hash",
+        "column": "user_id",
+        "holdout_percent": holdout,
+        "validation_percent": validation,
+    }
+
+    expected = (
+        f"data.split must leave rows to train on: holdout_percent + validation_percent is {holdout + validation}, "
+        "not below 100"
+    )
+    assert faults(document) == ([] if accepted else [expected])
+
+
+def test_the_keys_of_the_other_split_are_unknown(document: dict[str, Any], faults: Callable[..., list[str]]) -> None:
+    document["data"]["split"]["by"] = "hash"
+
+    assert faults(document) == [
+        "data.split.holdout_percent is missing: share of the groups in the holdout",
+        "data.split.validation_percent is missing: share of the groups in the validation set",
+        "data.split.holdout_days is not a known key; allowed: by, column, holdout_percent, validation_percent",
+        "data.split.validation_days is not a known key; allowed: by, column, holdout_percent, validation_percent; "
+        "did you mean validation_percent?",
+    ]
+
+
+def test_all_faults_are_told_at_once_with_the_files_name(document: dict[str, Any], tmp_path: Path) -> None:
+    document = changed(
+        document,
+        endpoints__production__instance_count=0,
+        removal_policy="keep",
+        evaluation__primary__goal="max",
+        local={"endpoints": {"staging": {"instance_count": 0}}},
+    )
+    del document["processing"]
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path / "slipway.yaml")
+
+    assert str(raised.value).splitlines() == [
+        "slipway.yaml: processing is missing: where data is prepared and models are evaluated",
+        'slipway.yaml: evaluation.primary.goal must be maximize or minimize, got "max"',
+        "slipway.yaml: endpoints.production.instance_count must be 1 or more, got 0",
+        'slipway.yaml: removal_policy must be retain or destroy, got "keep"',
+        "slipway.yaml: local.endpoints.staging.instance_count must be 1 or more, got 0",
+    ]
+
+
+# --- Faults of the file
+
+REQUIRED = "name, data, container, processing, training, evaluation, endpoints"
+FILES = {
+    "empty": ("", f"is empty; it must have the keys {REQUIRED}"),
+    "comments alone": ("# nothing yet\n", f"is empty; it must have the keys {REQUIRED}"),
+    "a list": ("- name", 'must be a mapping of keys to values, got ["name"]'),
+    "a syntax error": (
+        "name: [flights\nsource: main\n",
+        "line 2, column 7: is not YAML: while parsing a flow sequence expected ',' or ']', but got ':'",
+    ),
+    "a tab": (
+        "name: x\n\tsource: y\n",
+        "line 2, column 1: is not YAML: "
+        "while scanning for the next token found character '\\t' that cannot start any token",
+    ),
+    "two documents": (
+        "name: x\n---\nname: y\n",
+        "line 2, column 1: is not YAML: expected a single document in the stream but found another document",
+    ),
+    "a Python object": (
+        "name: !!python/object:os.system x",
+        "line 1, column 7: is not YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object:os.system'",
+    ),
+    "a date that is none": ("name: 2013-13-01", "is not YAML: month must be in 1..12"),
+    "no text": (b"name: \xff", "is not UTF-8 text (byte 7)"),
+    "a key given twice": (
+        "name: a\nsource: {}\nname: b\n",
+        "line 3: the key name must be given once, it is on line 1 already",
+    ),
+    "a key given twice on one line": (
+        "endpoints:\n  staging: {instance_count: 1, instance_count: 2}\n",
+        "line 2: the key instance_count must be given once, it is on line 2 already",
+    ),
+    "an alias in itself": (
+        "data: &data\n  split: *data\n",
+        "line 1: an alias must not stand inside the value that it repeats",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), FILES.values(), ids=FILES)
+def test_a_file_that_cannot_be_read_says_where_and_why(
+    faults: Callable[..., list[str]], content: str | bytes, expected: str
+) -> None:
+    assert faults(content) == [expected]
+
+
+def test_every_key_given_twice_is_told(faults: Callable[..., list[str]]) -> None:
+    assert faults("name: a\nname: b\ndata: {prefix: a/, prefix: b/}\n") == [
+        "line 2: the key name must be given once, it is on line 1 already",
+        "line 3: the key prefix must be given once, it is on line 3 already",
+    ]
+
+
+def test_a_file_that_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "slipway.yaml"
+
+    with pytest.raises(SettingsError) as raised:
+        load(path)
+
+    assert str(raised.value) == f"slipway.yaml: cannot be read: No such file or directory ({path})"
+
+
+# --- What follows from an instance type
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "expected"),
+    [
+        ("ml.m5.large", False),
+        ("ml.m5d.large", True),
+        ("ml.r6gd.xlarge", True),
+        ("ml.c6i.large", False),
+        ("ml.g4dn.xlarge", True),
+        ("ml.g5.xlarge", True),
+        ("ml.g6e.xlarge", True),
+        ("ml.p3.2xlarge", False),
+        ("ml.p3dn.24xlarge", True),
+        ("ml.p4de.24xlarge", True),
+        ("ml.p5.48xlarge", True),
+        ("ml.trn1.2xlarge", True),
+        ("ml.inf2.xlarge", False),
+        ("ml.t3.medium", False),
+    ],
+)
+def test_instance_types_with_local_storage_are_known(instance_type: str, expected: bool) -> None:
+    assert has_local_storage(instance_type) is expected
+
+
+# --- The schema for editors
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    published: dict[str, Any] = json.loads((ROOT / "docs" / "slipway.schema.json").read_text())
+    return published
+
+
+def test_the_published_schema_is_current() -> None:
+    command = [sys.executable, "-m", "settings", "schema"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert printed == (ROOT / "docs" / "slipway.schema.json").read_text(), (
+        "run: python -m settings schema > docs/slipway.schema.json"
+    )
+
+
+def test_any_other_request_is_answered_with_how_to_ask() -> None:
+    command = [sys.executable, "-m", "settings", "shema"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "usage: python -m settings schema\n")
+
+
+def test_the_example_satisfies_the_schema_that_it_names(document: dict[str, Any], schema: dict[str, Any]) -> None:
+    assert EXAMPLE.read_text().startswith("# yaml-language-server: $schema=docs/slipway.schema.json\n")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document.update(xyz=1),
+        lambda document: document.pop("data"),
+        lambda document: document["endpoints"]["staging"].update(instance_count=0),
+        lambda document: document["data"]["split"].update(by="random"),
+        lambda document: document["local"].update(xyz=1),
+        lambda document: document["local"].update(data={"split": {"holdout_weeks": 1}}),
+        lambda document: document["local"].update(training={"hyperparameters": {"trees": [1]}}),
+    ],
+    ids=["unknown key", "missing", "range", "split", "overlay key", "overlay key below", "overlay value"],
+)
+def test_editors_see_the_faults_of_keys_and_values(
+    document: dict[str, Any], schema: dict[str, Any], edit: Edit
+) -> None:
+    edit(document)
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_the_overlay_may_leave_out_every_key_in_editors_too(document: dict[str, Any], schema: dict[str, Any]) -> None:
+    document["local"] = {"data": {"split": {"column": "departure"}}, "training": {"volume_gib": 5}, "endpoints": {}}
+
+    jsonschema.validate(document, schema)
+
+
+def test_every_key_is_described_for_editors_and_faults() -> None:
+    def undescribed(section: type, place: str) -> list[str]:
+        found = []
+        for name, field in section.model_fields.items():  # type: ignore[attr-defined]
+            if not field.description:
+                found.append(f"{place}.{name}")
+            if isinstance(field.annotation, type) and hasattr(field.annotation, "model_fields"):
+                found += undescribed(field.annotation, f"{place}.{name}")
+        return found
+
+    assert undescribed(Settings, "") == []
