@@ -83,6 +83,7 @@ class Platform:
         self._changed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._run_added_types_on_threads()
+        self._refuse_absent_images()
         self._deliver_to_added_targets()
 
     def add_service(self, service: JsonService) -> None:
@@ -178,6 +179,26 @@ class Platform:
         """Our handlers block (an endpoint takes its time), so they must not run on the event loop."""
         original = self._stacks._runs_on_worker_thread
         self._stacks._runs_on_worker_thread = lambda kind: kind in self._added_types or original(kind)
+
+    def _refuse_absent_images(self) -> None:
+        """ECR's DescribeImages refuses an image that it does not have (ImageNotFoundException); ministack leaves it out."""
+        ecr: Any = importlib.import_module("ministack.services.ecr")
+        responses: Any = importlib.import_module("ministack.core.responses")
+        original = ecr._describe_images
+
+        def describe(request: dict[str, Any]) -> Any:
+            repository = request.get("repositoryName", "")
+            for image in request.get("imageIds") or [] if repository in ecr._repositories else []:
+                if ecr._find_image(repository, image) is None:
+                    wanted = ", ".join(f"{key}:'{image.get(key, 'null')}'" for key in ("imageDigest", "imageTag"))
+                    message = (
+                        f"The image with imageId {{{wanted}}} does not exist within the repository with name"
+                        f" '{repository}' in the registry with id '{os.environ['MINISTACK_ACCOUNT_ID']}'"
+                    )
+                    return responses.error_response_json("ImageNotFoundException", message, 400)
+            return original(request)
+
+        ecr._describe_images = describe
 
     def _deliver_to_added_targets(self) -> None:
         original = self._eventbridge._invoke_target

@@ -93,6 +93,14 @@ def test_roles_and_their_temporary_credentials_work(toy: CloudServer) -> None:
     assert keys["SessionToken"]
 
 
+def test_an_image_that_a_repository_does_not_have_is_refused_as_ecr_does(toy: CloudServer) -> None:
+    ecr = toy.client("ecr")
+    ecr.create_repository(repositoryName="empty")
+    with pytest.raises(ecr.exceptions.ImageNotFoundException, match="imageTag:'abc'.*'empty'"):
+        ecr.describe_images(repositoryName="empty", imageIds=[{"imageTag": "abc"}])
+    assert ecr.describe_images(repositoryName="empty")["imageDetails"] == []
+
+
 def test_what_was_stored_survives_a_killed_server(tmp_path: Path) -> None:
     first = CloudServer.start(tmp_path, command=TOY)
     first.client("s3").create_bucket(Bucket="kept-bucket")
