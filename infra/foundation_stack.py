@@ -14,8 +14,6 @@ from infra.encrypted_bucket import EncryptedBucket
 from infra.execution_roles import ExecutionRoles
 from settings import Settings
 
-_KEPT_IMAGES = 50
-
 
 class FoundationStack(Stack):
     """The resources that hold something, and what they are protected with.
@@ -60,7 +58,8 @@ class FoundationStack(Stack):
         self._add_outputs(settings)
 
     def _image_repository(self, settings: Settings, removal: RemovalPolicy) -> ecr.Repository:
-        repository = ecr.Repository(
+        # No lifecycle rule: production may serve, and the gate may score, an image that is many commits old.
+        return ecr.Repository(
             self,
             "ImageRepository",
             repository_name=settings.name,
@@ -69,10 +68,6 @@ class FoundationStack(Stack):
             empty_on_delete=removal == RemovalPolicy.DESTROY,
             removal_policy=removal,
         )
-        repository.add_lifecycle_rule(
-            description=f"Keep the newest {_KEPT_IMAGES} images", max_image_count=_KEPT_IMAGES
-        )
-        return repository
 
     def _model_package_group(self, settings: Settings, removal: RemovalPolicy) -> sagemaker.CfnModelPackageGroup:
         group = sagemaker.CfnModelPackageGroup(

@@ -128,6 +128,9 @@ class ModelPipeline(Construct):
             parameter_overrides={"ModelPackageArn": _MODEL_PACKAGE_ARN},
             admin_permissions=False,
             deployment_role=self._deployment_role,
+            # A stack that could not be created (a model that does not start) stands in the way of the next commit. In
+            # staging it is replaced; production is never deleted by the pipeline.
+            replace_on_failure=environment == names.STAGING,
         )
         verify = self._step(
             "Verify",

@@ -32,7 +32,10 @@ class PipelineRole(Construct):
         deployment_role: iam.IRole,
     ) -> None:
         super().__init__(scope, construct_id)
-        stacks = [names.stack_arn(names.endpoint_name(project, environment)) for environment in names.ENVIRONMENTS]
+        stacks = {
+            environment: names.stack_arn(names.endpoint_name(project, environment))
+            for environment in names.ENVIRONMENTS
+        }
         role = permissions.role(
             self,
             "Role",
@@ -41,7 +44,8 @@ class PipelineRole(Construct):
                 *artifacts.full_access(),
                 self._read_source(foundation),
                 self._run_builds(projects),
-                self._deploy(stacks),
+                self._deploy(list(stacks.values())),
+                permissions.allow("cloudformation:DeleteStack", on=stacks[names.STAGING]),  # REPLACE_ON_FAILURE
                 permissions.pass_role(deployment_role, to="cloudformation.amazonaws.com"),
                 permissions.allow("sns:Publish", on=foundation.approval_topic.topic_arn),
             ],

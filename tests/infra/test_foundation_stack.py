@@ -1,7 +1,5 @@
 """What holds something: kept on AWS, protected everywhere."""
 
-import json
-
 import pytest
 from infra_support import Deployment
 
@@ -73,14 +71,13 @@ def test_buckets_refuse_requests_without_tls(deployment: Deployment, bucket: str
     ]
 
 
-def test_images_keep_their_tags_are_scanned_and_do_not_pile_up(deployment: Deployment) -> None:
+def test_images_keep_their_tags_are_scanned_and_never_expire(deployment: Deployment) -> None:
     properties = deployment.properties("foundation", "AWS::ECR::Repository", "ImageRepository")
 
     assert properties["RepositoryName"] == "flight-delays"
     assert properties["ImageTagMutability"] == "IMMUTABLE"
     assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}
-    (rule,) = json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
-    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50}
+    assert "LifecyclePolicy" not in properties
 
 
 def test_a_repository_with_images_is_deleted_only_where_everything_is_removed(

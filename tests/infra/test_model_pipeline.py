@@ -149,9 +149,9 @@ def test_documents_travel_as_artifacts(
         assert actions[action]["Configuration"]["PrimarySource"] == "Source"
 
 
-@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize(("environment", "mode"), [("staging", "REPLACE_ON_FAILURE"), ("production", "CREATE_UPDATE")])
 def test_cloudformation_deploys_the_commits_own_template_with_the_model_package_alone(
-    actions: dict[str, Any], environment: str
+    actions: dict[str, Any], environment: str, mode: str
 ) -> None:
     configuration = dict(actions[f"{environment.capitalize()}.Deploy"]["Configuration"])
 
@@ -159,7 +159,7 @@ def test_cloudformation_deploys_the_commits_own_template_with_the_model_package_
         "ModelPackageArn": "#{RegisterModel.MODEL_PACKAGE_ARN}"
     }
     assert configuration == {
-        "ActionMode": "CREATE_UPDATE",
+        "ActionMode": mode,
         "StackName": f"flight-delays-{environment}",
         "TemplatePath": f"Templates::{environment}.template.json",
         "RoleArn": "<DeploymentRole.Arn>",

@@ -266,6 +266,7 @@ PIPELINE_ROLE = (
             "cloudformation:UpdateStack",
         )
     }
+    | on(f"arn:aws:cloudformation:{ACCOUNT}:stack/flight-delays-staging/*", "cloudformation:DeleteStack")
     | on(
         "<DeploymentRole.Arn>",
         "iam:PassRole",
