@@ -1,0 +1,178 @@
+"""InvokeEndpoint of the sagemaker-runtime API: requests to `/endpoints/NAME/invocations`, passed on to containers."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from local_cloud.ministack import Receive, Scope, Send
+from local_cloud.sagemaker.endpoints import Endpoints
+from local_cloud.sagemaker.instances import ContainerAnswer, ContainerGoneError, ContainerTimeoutError, Instance
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/endpoints/"
+MAXIMUM_BODY_BYTES = 6_291_456
+
+_MAXIMUM_HEADER_CHARACTERS = 1024
+_THREADS = 256
+_CONTAINER = "primary"
+_CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
+_PASSED_ON = ("content-type", "accept", _CUSTOM_ATTRIBUTES)
+_NOT_SERVED = (
+    "x-amzn-sagemaker-target-model", "x-amzn-sagemaker-target-container-hostname",
+    "x-amzn-sagemaker-inference-component", "x-amzn-sagemaker-session-id",
+)  # fmt: skip
+_TIMED_OUT = (
+    f"Your invocation timed out while waiting for a response from container {_CONTAINER}. Review the latency metrics "
+    "for each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+_EXITED = "An error occurred while handling request as the model process exited."
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class _InvocationError(Exception):
+    """An error answer of the sagemaker-runtime API; a code of None leaves the HTTP status to speak."""
+
+    def __init__(self, status: int, code: str | None, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.body = {"Message": message, **(details or {})}
+
+
+class Runtime:
+    """The ASGI application below /endpoints/."""
+
+    def __init__(self, endpoints: Endpoints, region: str, account_id: str) -> None:
+        self._endpoints = endpoints
+        self._region = region
+        self._account_id = account_id
+        # containers may take a minute: a pool of their own, so that they hold nobody else up
+        self._threads = ThreadPoolExecutor(_THREADS, "invoke-endpoint")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            name = _endpoint_name(scope)
+            headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+            body = await _read_body(receive)
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, name, headers, body)
+        except _InvocationError as error:
+            answer = _error_answer(error)
+        except ConnectionAbortedError:
+            return
+        except Exception as error:
+            logger.exception("InvokeEndpoint %s failed inside the local cloud", scope["path"])
+            answer = _error_answer(_InvocationError(500, "InternalFailure", f"The local cloud failed: {error!r}"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+        _check_headers(headers)
+        variant, instance = self._route(name, headers.get(_TARGET_VARIANT))
+        passed_on = {key: headers[key] for key in _PASSED_ON if key in headers}
+        try:
+            answer = instance.invoke(body, passed_on)
+        except ContainerTimeoutError as error:
+            raise self._model_error(name, 0, _TIMED_OUT) from error
+        except ContainerGoneError as error:
+            raise self._model_error(name, 0, _EXITED) from error
+        if answer.status >= 300:
+            raise self._model_error(name, answer.status, answer.body.decode(errors="replace"))
+        return _Answer(200, _answer_headers(answer, variant), answer.body)
+
+    def _route(self, name: str, target_variant: str | None) -> tuple[str, Instance]:
+        fleet = self._endpoints.serving(name)
+        if fleet is None:
+            if self._endpoints.status(name) == "SystemUpdating":
+                raise _no_instance()
+            raise _InvocationError(400, "ValidationError", f"Endpoint {name} of account {self._account_id} not found.")
+        try:
+            variant, instance = fleet.choose(target_variant)
+        except KeyError as error:
+            message = f"Variant {target_variant} of endpoint {name} of account {self._account_id} not found."
+            raise _InvocationError(400, "ValidationError", message) from error
+        if instance is None:
+            raise _no_instance()
+        return variant, instance
+
+    def _model_error(self, name: str, status: int, message: str) -> _InvocationError:
+        side = "client" if 400 <= status < 500 else "server"
+        group = f"/aws/sagemaker/Endpoints/{name}"
+        return _InvocationError(
+            424, "ModelError",
+            f'Received {side} error ({status}) from {_CONTAINER} with message "{message}". See '
+            f"https://{self._region}.console.aws.amazon.com/cloudwatch/home?region={self._region}#logEventViewer:"
+            f"group={group} in account {self._account_id} for more information.",
+            {
+                "OriginalStatusCode": status,
+                "OriginalMessage": message,
+                "LogStreamArn": f"arn:aws:logs:{self._region}:{self._account_id}:log-group:{group}",
+            },
+        )  # fmt: skip
+
+
+def _endpoint_name(scope: Scope) -> str:
+    name, _, action = scope["path"][len(PREFIX) :].partition("/")
+    if scope["method"] != "POST" or action != "invocations":
+        message = f"The local cloud serves POST {PREFIX}NAME/invocations there, not {scope['method']} {scope['path']}."
+        raise _InvocationError(404, "UnknownOperationException", message)
+    return str(name)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAXIMUM_BODY_BYTES:
+            raise _InvocationError(413, None, f"HTTP content length exceeded {MAXIMUM_BODY_BYTES} bytes.")
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name in _NOT_SERVED:
+        if name in headers:
+            raise _InvocationError(400, "ValidationError", f"The local cloud does not serve the header {name}.")
+    for name in _PASSED_ON:
+        value = headers.get(name, "")
+        if len(value) > _MAXIMUM_HEADER_CHARACTERS or not value.isascii():
+            message = f"The header {name} must have at most {_MAXIMUM_HEADER_CHARACTERS} US-ASCII characters."
+            raise _InvocationError(400, "ValidationError", message)
+
+
+def _answer_headers(answer: ContainerAnswer, variant: str) -> list[tuple[bytes, bytes]]:
+    headers = {
+        "content-type": answer.headers.get("content-type"),
+        _CUSTOM_ATTRIBUTES: answer.headers.get(_CUSTOM_ATTRIBUTES),
+        "x-amzn-invoked-production-variant": variant,
+        "content-length": str(len(answer.body)),
+    }
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value is not None]
+
+
+def _no_instance() -> _InvocationError:
+    message = "A transient exception occurred while retrieving variant instances. Please try again later."
+    return _InvocationError(503, "ServiceUnavailable", message)
+
+
+def _error_answer(error: _InvocationError) -> _Answer:
+    body = json.dumps(error.body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.code is not None:
+        headers.append((b"x-amzn-errortype", error.code.encode()))
+    return _Answer(error.status, headers, body)
