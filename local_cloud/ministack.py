@@ -26,6 +26,15 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 StartTarget = Callable[[str, dict[str, Any]], None]
 
+_SETTLED = {
+    "CREATE_IN_PROGRESS": "ROLLBACK_FAILED",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "DELETE_IN_PROGRESS": "DELETE_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+}
 _READING = ("Describe", "Get", "List", "BatchGet", "Head", "Filter")
 
 
@@ -146,6 +155,21 @@ class Platform:
             raise RuntimeError("the server does not run: an event cannot be delivered")
         self._loop.call_soon_threadsafe(contextvars.copy_context().run, self._eventbridge._dispatch_event, event)
 
+    def settle_interrupted_stacks(self) -> None:
+        """End the stack operations that were under way when the last server was killed: nobody goes on with them.
+
+        A stack that was being created is left for deletion (as cdk and REPLACE_ON_FAILURE do with ROLLBACK_FAILED), one
+        that was being updated can be updated again.
+        """
+        cloudformation: Any = importlib.import_module("ministack.services.cloudformation")
+        for stack in cloudformation._stacks.values():
+            settled = _SETTLED.get(stack["StackStatus"])
+            if settled is not None:
+                reason = f"The local cloud was stopped while the stack was {stack['StackStatus']}."
+                stack["StackStatus"], stack["StackStatusReason"] = settled, reason
+                names = (stack["StackId"], stack["StackName"], stack["StackName"])
+                self._stacks._add_event(*names, "AWS::CloudFormation::Stack", settled, reason, stack["StackId"])
+
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: the added routes, then ministack."""
         self._loop = asyncio.get_running_loop()
@@ -181,7 +205,7 @@ class Platform:
         self._stacks._runs_on_worker_thread = lambda kind: kind in self._added_types or original(kind)
 
     def _refuse_absent_images(self) -> None:
-        """ECR's DescribeImages refuses an image that it does not have (ImageNotFoundException); ministack leaves it out."""
+        """ECR's DescribeImages refuses an image that it does not have; ministack leaves it out."""
         ecr: Any = importlib.import_module("ministack.services.ecr")
         responses: Any = importlib.import_module("ministack.core.responses")
         original = ecr._describe_images

@@ -6,6 +6,7 @@ the server is gone, however it went.
        +--pipe--> warden: notes "+group" and "-group"; when the pipe closes, it kills the groups still noted
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -88,6 +89,7 @@ class Processes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[int, Process] = {}
+        self._closed = False
         self._warden = subprocess.Popen(
             [sys.executable, "-I", "-c", _WARDEN], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -111,9 +113,11 @@ class Processes:
             name: what the child is for, for error messages.
 
         Raises:
-            OSError: the program cannot be started; the message names `name`.
+            OSError: the program cannot be started, or all children are being ended; the message names `name`.
         """
         with self._lock:
+            if self._closed:
+                raise OSError(errno.ESHUTDOWN, f"{name}: not started, the local cloud is shutting down")
             try:
                 child = subprocess.Popen(
                     command, cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -129,6 +133,7 @@ class Processes:
     def close(self, grace_seconds: float) -> None:
         """End all children side by side, as `Process.stop` does for one, and then the warden."""
         with self._lock:
+            self._closed = True
             processes = list(self._running.values())
         threads = [threading.Thread(target=process.stop, args=(grace_seconds,)) for process in processes]
         for thread in threads:

@@ -62,19 +62,10 @@ def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING") ->
     cloud = Cloud(
         endpoint_url=endpoint_url, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, platform=platform
     )
-    modules = [m for m in (_development_import(name) for name in SERVICES) if m is not None]
+    modules = [importlib.import_module(f"local_cloud.{name}") for name in SERVICES]
     for module in modules:
         module.register(cloud, platform)
     asyncio.run(_serve(listener, cloud, platform, modules, log_level))
-
-
-def _development_import(name):  # TEMPORARY while the services are being written
-    try:
-        module = importlib.import_module(f"local_cloud.{name}")
-    except Exception as error:
-        logger.warning("NOT LOADED %s: %r", name, error)
-        return None
-    return module if hasattr(module, "register") else None
 
 
 async def _serve(
@@ -90,7 +81,7 @@ async def _serve(
     config.loglevel = log_level
     config.graceful_timeout = 2
     saver = asyncio.create_task(platform.save_changes(_SAVE_SECONDS))
-    resumer = asyncio.create_task(_announce(cloud, modules))
+    resumer = asyncio.create_task(_announce(cloud, platform, modules))
     try:
         await serve(platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
     finally:
@@ -102,9 +93,10 @@ async def _serve(
         (cloud.state_dir / "server.json").unlink(missing_ok=True)
 
 
-async def _announce(cloud: Cloud, modules: list[ModuleType]) -> None:
+async def _announce(cloud: Cloud, platform: ministack.Platform, modules: list[ModuleType]) -> None:
     """Once the server answers: let the services take up what was running, then say that it is ready."""
     await asyncio.to_thread(_wait_until_answering, cloud)
+    platform.settle_interrupted_stacks()
     for module in modules:
         try:
             await asyncio.to_thread(module.resume, cloud)

@@ -116,6 +116,30 @@ def test_what_was_stored_survives_a_killed_server(tmp_path: Path) -> None:
         second.stop()
 
 
+def test_a_stack_that_a_kill_interrupted_can_be_deleted_and_made_again(tmp_path: Path) -> None:
+    first = CloudServer.start(tmp_path, command=TOY)
+    first.client("cloudformation").create_stack(StackName="cut", TemplateBody=_template("slow"))
+    eventually(lambda: "CREATE_IN_PROGRESS" in _saved(tmp_path, "cloudformation"))
+    first.stop(signal.SIGKILL)
+    second = CloudServer.start(tmp_path, command=TOY)
+    try:
+        stack = second.client("cloudformation").describe_stacks(StackName="cut")["Stacks"][0]
+        assert stack["StackStatus"] == "ROLLBACK_FAILED"
+        assert stack["StackStatusReason"] == "The local cloud was stopped while the stack was CREATE_IN_PROGRESS."
+        second.client("cloudformation").delete_stack(StackName="cut")
+        eventually(
+            lambda: second.client("cloudformation").list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
+        )
+        assert _deploy(second, "cut", _template("one"))["StackStatus"] == "CREATE_COMPLETE"
+    finally:
+        second.stop()
+
+
+def _saved(state_dir: Path, service: str) -> str:
+    file = state_dir / "ministack" / f"{service}.json"
+    return file.read_text() if file.exists() else ""
+
+
 def test_the_server_listens_on_loopback_alone(toy: CloudServer) -> None:
     port = int(toy.endpoint_url.rpartition(":")[2])
     tables = [Path(f"/proc/{toy.process.pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]

@@ -85,12 +85,21 @@ def test_a_program_that_does_not_exist_is_named_with_its_purpose(processes, tmp_
         processes.start(["no-such-program"], cwd=tmp_path, environment=ENVIRONMENT, output=print, name="a test")
 
 
+def test_nothing_is_started_once_all_children_are_ended(tmp_path) -> None:
+    processes = Processes()
+    running = _start(processes, "sleep 60", tmp_path, [])
+    processes.close(5)
+    assert not running.running()
+    with pytest.raises(OSError, match="a test: not started, the local cloud is shutting down"):
+        _start(processes, "true", tmp_path, [])
+
+
 def test_no_child_outlives_a_killed_parent(tmp_path) -> None:
     script = (
         "import os, time; from pathlib import Path; from local_cloud.processes import Processes\n"
         "p = Processes().start(['bash', '-c', 'sleep 60 & echo $!; wait'], cwd=Path('.'),"
-        " environment={'PATH': os.environ['PATH']}, output=lambda line: print(line, flush=True), name='x')\n"
-        "print(p.pid, flush=True); time.sleep(60)\n"
+        " environment={'PATH': os.environ['PATH']}, output=lambda line: os.write(1, f'{line}\\n'.encode()), name='x')\n"
+        "os.write(1, f'{p.pid}\\n'.encode()); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Toy:
 
     def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         CLOUD.client("sts").get_caller_identity()
+        if properties.get("Kind") == "slow":
+            time.sleep(60)
         if properties.get("Kind") == "bad":
             raise ServiceError("LimitExceeded", "no more toys")
         name = f"{logical_id}-{properties.get('Kind')}"
