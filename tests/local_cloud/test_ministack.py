@@ -96,7 +96,7 @@ def test_roles_and_their_temporary_credentials_work(toy: CloudServer) -> None:
 def test_an_image_that_a_repository_does_not_have_is_refused_as_ecr_does(toy: CloudServer) -> None:
     ecr = toy.client("ecr")
     ecr.create_repository(repositoryName="empty")
-    with pytest.raises(ecr.exceptions.ImageNotFoundException, match="imageTag:'abc'.*'empty'"):
+    with pytest.raises(ecr.exceptions.ImageNotFoundException, match=r"imageTag:'abc'.*'empty'"):
         ecr.describe_images(repositoryName="empty", imageIds=[{"imageTag": "abc"}])
     assert ecr.describe_images(repositoryName="empty")["imageDetails"] == []
 
@@ -126,10 +126,9 @@ def test_a_stack_that_a_kill_interrupted_can_be_deleted_and_made_again(tmp_path:
         stack = second.client("cloudformation").describe_stacks(StackName="cut")["Stacks"][0]
         assert stack["StackStatus"] == "ROLLBACK_FAILED"
         assert stack["StackStatusReason"] == "The local cloud was stopped while the stack was CREATE_IN_PROGRESS."
-        second.client("cloudformation").delete_stack(StackName="cut")
-        eventually(
-            lambda: second.client("cloudformation").list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-        )
+        cloudformation = second.client("cloudformation")
+        cloudformation.delete_stack(StackName="cut")
+        eventually(lambda: cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"])
         assert _deploy(second, "cut", _template("one"))["StackStatus"] == "CREATE_COMPLETE"
     finally:
         second.stop()
