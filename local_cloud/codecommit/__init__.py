@@ -1,0 +1,28 @@
+"""CodeCommit: repositories that `git push` reaches over HTTP, their API, their events, their CloudFormation type."""
+
+from local_cloud.cloud import Cloud
+from local_cloud.codecommit.cloudformation import RepositoryHandler
+from local_cloud.codecommit.events import ReferenceEvents
+from local_cloud.codecommit.http import ArchiveApp, GitHttpApp
+from local_cloud.codecommit.operations import CodeCommitService, Operations
+from local_cloud.codecommit.repositories import Repositories
+from local_cloud.ministack import Platform
+
+
+def register(cloud: Cloud, platform: Platform) -> None:
+    """Serve CodeCommit on this platform."""
+    repositories = Repositories(cloud)
+    events = ReferenceEvents(cloud, repositories)
+    operations = Operations(cloud, repositories, events)
+    platform.add_service(CodeCommitService(operations))
+    platform.add_route("/v1/repos/", GitHttpApp(cloud, repositories, events))
+    platform.add_route("/v1/archives/", ArchiveApp(repositories))
+    platform.add_resource("AWS::CodeCommit::Repository", RepositoryHandler(repositories, operations))
+
+
+def resume(cloud: Cloud) -> None:
+    """Publish the events of pushes that a killed server took in and did not tell of."""
+    repositories = Repositories(cloud)
+    events = ReferenceEvents(cloud, repositories)
+    for name in repositories.names():
+        events.publish_changes(name)
