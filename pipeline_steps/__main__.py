@@ -1,0 +1,127 @@
+"""The command that CodeBuild runs: `python -m pipeline_steps STEP --exports FILE`.
+
+A step's inputs are environment variables; what it makes is appended to FILE as `export NAME=VALUE` lines for the shell
+that goes on. Exit code 0: done; 1: failed, with `slipway: FAILED <reason>` as the last line; 2: cannot be used so.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pipeline_steps.aws import Aws
+from pipeline_steps.errors import StepError, StepStopped, UsageError
+from pipeline_steps.inputs import StepInputs
+from pipeline_steps.progress import one_line, say
+from pipeline_steps.steps import build_image, evaluate_model, prepare_data, register_model, train_model, verify_endpoint
+from settings import Settings, SettingsError, load
+
+SETTINGS_FILE = Path("slipway.yaml")
+_LONGEST_LINE = 900
+
+
+@dataclass(frozen=True)
+class _Step:
+    inputs: type[StepInputs]
+    run: Callable[[Aws, Settings, Any], Mapping[str, str]]
+
+
+STEPS = {
+    "build_image": _Step(build_image.Inputs, build_image.run),
+    "prepare_data": _Step(prepare_data.Inputs, prepare_data.run),
+    "train_model": _Step(train_model.Inputs, train_model.run),
+    "evaluate_model": _Step(evaluate_model.Inputs, evaluate_model.run),
+    "register_model": _Step(register_model.Inputs, register_model.run),
+    "verify_endpoint": _Step(verify_endpoint.Inputs, verify_endpoint.run),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; returns the exit code."""
+    parsed = _parse(arguments)
+    try:
+        with _stoppable():
+            _run(parsed.step, parsed.exports, os.environ)
+    except UsageError as error:
+        return _failed(str(error), exit_code=2)
+    except (StepError, SettingsError, StepStopped) as error:
+        return _failed(str(error), exit_code=1)
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        return _failed(f"{type(error).__name__}: {error}", exit_code=1)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline_steps", description="Run one step of the pipeline.")
+    parser.add_argument("step", metavar="STEP", choices=STEPS, help=f"one of {', '.join(STEPS)}")
+    parser.add_argument(
+        "--exports", metavar="FILE", type=Path, required=True, help="gets the lines `export NAME=VALUE`"
+    )
+    return parser.parse_args(arguments)
+
+
+def _run(name: str, exports: Path, environment: Mapping[str, str]) -> None:
+    step = STEPS[name]
+    inputs = _read_inputs(step.inputs, environment)
+    settings = load(SETTINGS_FILE, environment.get("SLIPWAY_OVERLAY"))
+    say(f"{name} for commit {inputs.commit_id}, execution {inputs.execution_id}")
+    started = time.monotonic()
+    results = step.run(Aws(environment["AWS_REGION"]), settings, inputs)
+    with exports.open("a", encoding="utf-8") as file:
+        file.writelines(f"export {key}={shlex.quote(value)}\n" for key, value in results.items())
+    say("\n".join(f"{key} = {value}" for key, value in results.items()))
+    say(f"{name} took {time.monotonic() - started:.1f} s")
+
+
+def _read_inputs(inputs: type[StepInputs], environment: Mapping[str, str]) -> StepInputs:
+    """Make a step's inputs of the environment variables that are named as its fields, in capitals."""
+    needed = [*(field.name.upper() for field in fields(inputs)), "AWS_REGION"]
+    missing = [variable for variable in needed if not environment.get(variable)]
+    if missing:
+        raise UsageError(f"these environment variables must be set: {', '.join(missing)}")
+    values: dict[str, Any] = {field.name: environment[field.name.upper()] for field in fields(inputs)}
+    paths = {field.name: Path(values[field.name]) for field in fields(inputs) if field.type is Path}
+    return inputs(**values | paths)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into StepStopped; later ones must not interrupt the stopping of jobs."""
+
+    def stop(number: int, _frame: object) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
+        raise StepStopped(f"the step was stopped by {signal.Signals(number).name}")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _failed(reason: str, *, exit_code: int) -> int:
+    """Tell why, and end with the line that `slipway status` reads: the first paragraph, which holds no traceback."""
+    sys.stderr.flush()
+    first, _, more = reason.strip().partition("\n\n")
+    if more:
+        say(reason)
+    prefix = "slipway: FAILED "
+    say(prefix + one_line(first, _LONGEST_LINE - len(prefix)))
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The one place that touches botocore: the clients, their retries, and its errors in our words."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_steps.errors import AlreadyExistsError, AwsError, ModelError, NotFoundError, RequestError, ThrottlingError
+
+Client = Any  # boto3 makes its clients' methods at run time; a step installs no stubs for them
+
+_CONFIG = Config(
+    user_agent_extra="slipway/pipeline_steps",
+    retries={"mode": "standard", "total_max_attempts": 10},  # backs off up to 20 s a time, for about two minutes
+    connect_timeout=10,
+    read_timeout=70,  # an endpoint has 60 s to answer
+)
+
+_NOT_FOUND = {
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "RepositoryNotFoundException",
+    "ImageNotFoundException",
+    "NoSuchKey",
+    "NoSuchBucket",
+}
+_ALREADY_EXISTS = {"ResourceInUse", "ResourceInUseException", "ImageAlreadyExistsException"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "SlowDown",
+}
+_REFUSED = {"ValidationException", "ValidationError", "InvalidParameterException"}
+# SageMaker answers ValidationException for most things that do not exist (github.com/aws/aws-sdk/issues/165).
+_SAYS_NOT_FOUND = re.compile(r"could not find|cannot find|not found|does not exist", re.IGNORECASE)
+
+
+class Aws:
+    """The clients of one region, each made when it is first used.
+
+    Args:
+        region: e.g. us-east-1. Credentials and endpoint URL come from where boto3 looks for them.
+    """
+
+    def __init__(self, region: str) -> None:
+        self._session = boto3.session.Session(region_name=region)
+
+    @cached_property
+    def sagemaker(self) -> Client:
+        """SageMaker: jobs, the model registry, endpoints."""
+        return self._client("sagemaker")
+
+    @cached_property
+    def sagemaker_runtime(self) -> Client:
+        """SageMaker runtime: requests to endpoints."""
+        return self._client("sagemaker-runtime")
+
+    @cached_property
+    def logs(self) -> Client:
+        """CloudWatch Logs."""
+        return self._client("logs")
+
+    @cached_property
+    def s3(self) -> Client:
+        """S3."""
+        return self._client("s3")
+
+    @cached_property
+    def ecr(self) -> Client:
+        """The container registry."""
+        return self._client("ecr")
+
+    def read_text(self, uri: str) -> str:
+        """The UTF-8 text of an object in S3, e.g. `s3://bucket/datasets/manifest.json`.
+
+        Raises:
+            NotFoundError: there is no such object.
+        """
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        with translated(f"read {uri}"):
+            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body.decode("utf-8", errors="replace")
+
+    def _client(self, service: str) -> Client:
+        return self._session.client(service, config=_CONFIG)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn botocore's errors into ours.
+
+    Args:
+        doing: what the calls inside are for, as it reads after "could not", e.g. `read s3://bucket/key`.
+
+    Raises:
+        AwsError: or the one of its kinds that fits.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _our_error(doing, error) from error
+    except BotoCoreError as error:
+        raise AwsError(f"could not {doing}: {error}") from error
+
+
+def _our_error(doing: str, error: ClientError) -> AwsError:
+    code = error.response.get("Error", {}).get("Code", "")
+    message = error.response.get("Error", {}).get("Message", "")
+    text = f"could not {doing}: {code}: {message}"
+    if code == "ModelError":
+        status: int = error.response.get("OriginalStatusCode", 0)
+        return ModelError(f"{text} (status {status})", status=status)
+    return _kind(code, message)(text)
+
+
+def _kind(code: str, message: str) -> type[AwsError]:
+    if code in _NOT_FOUND or (code in _REFUSED and _SAYS_NOT_FOUND.search(message)):
+        return NotFoundError
+    if code in _ALREADY_EXISTS:
+        return AlreadyExistsError
+    if code in _THROTTLED:
+        return ThrottlingError
+    return RequestError if code in _REFUSED else AwsError

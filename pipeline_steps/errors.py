@@ -1,0 +1,98 @@
+"""Everything that a step can fail with.
+
+StepError
+├── UsageError                  the command or its environment variables cannot be used (exit code 2)
+├── AwsError                    an AWS call failed
+│   ├── NotFoundError           what was asked for does not exist
+│   ├── AlreadyExistsError      the name is taken
+│   ├── ThrottlingError         AWS still asked for fewer calls after all retries
+│   ├── RequestError            AWS found the request itself faulty
+│   └── ModelError              an endpoint's container answered with an error status
+├── DockerError                 docker is missing, or a docker command failed
+├── DataError                   there is no data, or a split of it is empty
+├── DocumentError               a document cannot be read
+├── JobError                    a training or processing job ended without completing
+├── WaitTimeoutError            a job or an endpoint was not ready in its time
+├── UnregisteredModelError      an endpoint serves something that is not of a model package
+├── PromotionError              the gate said no
+└── VerificationError           an endpoint does not answer as it must
+
+StepStopped                     the step was told to stop; no StepError and no Exception, because botocore turns an
+                                Exception that a signal raises inside a call into a failed call, and calls again
+"""
+
+
+class StepError(Exception):
+    """A step cannot reach its end; the text says why and what to do."""
+
+
+class UsageError(StepError):
+    """The command or its environment variables cannot be used."""
+
+
+class AwsError(StepError):
+    """An AWS call failed."""
+
+
+class NotFoundError(AwsError):
+    """What was asked for does not exist."""
+
+
+class AlreadyExistsError(AwsError):
+    """The name is taken."""
+
+
+class ThrottlingError(AwsError):
+    """AWS still asked for fewer calls after all retries."""
+
+
+class RequestError(AwsError):
+    """AWS found the request itself faulty."""
+
+
+class ModelError(AwsError):
+    """An endpoint's container answered with an error status.
+
+    Attributes:
+        status: HTTP status of the container's own answer, e.g. 400.
+    """
+
+    def __init__(self, text: str, *, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class DockerError(StepError):
+    """Docker is missing, or a docker command failed."""
+
+
+class DataError(StepError):
+    """There is no data, or a split of it is empty."""
+
+
+class DocumentError(StepError):
+    """A document cannot be read."""
+
+
+class JobError(StepError):
+    """A training or processing job ended without completing."""
+
+
+class WaitTimeoutError(StepError):
+    """A job or an endpoint was not ready in its time."""
+
+
+class UnregisteredModelError(StepError):
+    """An endpoint serves something that is not of a model package."""
+
+
+class PromotionError(StepError):
+    """The gate said no."""
+
+
+class VerificationError(StepError):
+    """An endpoint does not answer as it must."""
+
+
+class StepStopped(BaseException):
+    """The step was told to stop."""

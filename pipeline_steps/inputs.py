@@ -1,0 +1,28 @@
+"""What every step is given by the pipeline: the execution and its commit."""
+
+from dataclasses import dataclass
+
+from pipeline_steps import names
+from pipeline_steps.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInputs:
+    """A field of a step's inputs is the environment variable of the same name in capitals.
+
+    Attributes:
+        execution_id: the pipeline execution's id, from which jobs and S3 prefixes get their names.
+        commit_id: the commit under test.
+    """
+
+    execution_id: str
+    commit_id: str
+
+    def __post_init__(self) -> None:
+        if not names.is_execution_id(self.execution_id):
+            raise UsageError(f"EXECUTION_ID must be the id of a pipeline execution (a UUID), got {self.execution_id!r}")
+        if not names.is_commit_id(self.commit_id):
+            raise UsageError(
+                "COMMIT_ID must be usable as an image tag (letters, digits, and . _ - inside, 128 at most), "
+                f"got {self.commit_id!r}"
+            )

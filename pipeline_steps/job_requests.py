@@ -1,0 +1,53 @@
+"""What all requests for SageMaker jobs have in common."""
+
+import re
+from typing import Any
+
+from pipeline_steps.inputs import StepInputs
+from settings import Processing, Settings
+
+_LOCAL_STORAGE_FAMILY = re.compile(r"[a-z]+\d+[a-z]*d[a-z]*|g5|g6e?|g7e?|p5(e|en)?|p6[a-z0-9-]*|trn\d+n?")
+
+
+def job_tags(settings: Settings, inputs: StepInputs) -> list[dict[str, str]]:
+    """The team's own tags, and those by which the execution's jobs are found."""
+    tags = {**settings.tags, "slipway:execution": inputs.execution_id, "slipway:commit": inputs.commit_id}
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def volume_key(instance_type: str, key_arn: str) -> dict[str, str]:
+    """The volume's key as part of a request, or nothing for an instance type that does not take one.
+
+    Instances with local NVMe storage encrypt it in hardware and refuse a VolumeKmsKeyId (SageMaker API reference,
+    ResourceConfig). Those are the families with a d after their number (r5d, g4dn, p4d) and the newer accelerated ones.
+    """
+    family = instance_type.split(".")[1]
+    return {} if _LOCAL_STORAGE_FAMILY.fullmatch(family) else {"VolumeKmsKeyId": key_arn}
+
+
+def processing_cluster(processing: Processing, key_arn: str) -> dict[str, Any]:
+    """The ProcessingResources of a processing job: the model's container uses one instance."""
+    cluster = {
+        "InstanceCount": 1,
+        "InstanceType": processing.instance_type,
+        "VolumeSizeInGB": processing.volume_gib,
+        **volume_key(processing.instance_type, key_arn),
+    }
+    return {"ClusterConfig": cluster}
+
+
+def processing_input(name: str, uri: str, directory: str) -> dict[str, Any]:
+    """One input of a processing job: everything under an S3 prefix (or the one object) in a directory."""
+    s3_input = {
+        "S3Uri": uri,
+        "LocalPath": f"/opt/ml/processing/input/{directory}",
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+    }
+    return {"InputName": name, "S3Input": s3_input}
+
+
+def processing_output(name: str, uri: str) -> dict[str, Any]:
+    """One output of a processing job: the directory of its name, copied to S3 when the job ends."""
+    s3_output = {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/output/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": s3_output}

@@ -1,0 +1,105 @@
+"""Build the model's container and push it, once for each commit.
+
+in   commit_id         the image's tag; model_code/ is what is built
+in   image_repository  name of the ECR repository
+out  IMAGE_URI         the image by digest
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_steps import names
+from pipeline_steps.aws import Aws, translated
+from pipeline_steps.docker import run_docker
+from pipeline_steps.errors import DockerError, NotFoundError
+from pipeline_steps.inputs import StepInputs
+from pipeline_steps.progress import say
+from settings import Settings
+
+CONTAINER_DIRECTORY = Path("model_code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(StepInputs):
+    """What the step is given."""
+
+    image_repository: str
+
+
+def build_arguments(*, base_image: str, commit_id: str, tagged_uri: str) -> list[str]:
+    """What follows `docker` to build the container of a commit."""
+    return [
+        "build",
+        "--build-arg",
+        f"BASE_IMAGE={base_image}",
+        "--label",
+        f"org.opencontainers.image.revision={commit_id}",
+        "--tag",
+        tagged_uri,
+        f"{CONTAINER_DIRECTORY}/",
+    ]
+
+
+def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
+    """Give the image of the commit by digest, built and pushed unless the registry has it.
+
+    Raises:
+        DockerError: docker is missing, or the build, the login or the push failed.
+    """
+    repository_uri = _repository_uri(aws, inputs.image_repository)
+    digest = _pushed_digest(aws, inputs)
+    if digest is not None:
+        say(f"the image of commit {inputs.commit_id} is in {inputs.image_repository} already: not building it again")
+    else:
+        say(f"building the image of commit {inputs.commit_id} on {settings.container.base_image}")
+        digest = _build_and_push(aws, settings.container.base_image, repository_uri, inputs)
+    image_uri = f"{repository_uri}@{digest}"
+    say(f"the image of commit {inputs.commit_id} is {names.short_digest(image_uri)}")
+    return {"IMAGE_URI": image_uri}
+
+
+def _build_and_push(aws: Aws, base_image: str, repository_uri: str, inputs: Inputs) -> str:
+    tagged_uri = f"{repository_uri}:{inputs.commit_id}"
+    _log_in(aws, repository_uri)
+    run_docker(build_arguments(base_image=base_image, commit_id=inputs.commit_id, tagged_uri=tagged_uri))
+    try:
+        run_docker(["push", tagged_uri])
+    except DockerError:
+        # Tags are immutable: when another execution of the same commit was quicker, its image is the one to use.
+        digest = _pushed_digest(aws, inputs)
+        if digest is None:
+            raise
+        say(f"another execution pushed the image of commit {inputs.commit_id} meanwhile: using that one")
+        return digest
+    digest = _pushed_digest(aws, inputs)
+    if digest is None:
+        raise DockerError(f"docker push ended well, but {inputs.image_repository} has no image {inputs.commit_id}")
+    return digest
+
+
+def _log_in(aws: Aws, repository_uri: str) -> None:
+    with translated("get a password for the container registry"):
+        token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    registry = repository_uri.partition("/")[0]
+    run_docker(["login", "--username", user, "--password-stdin", registry], standard_input=password)
+
+
+def _repository_uri(aws: Aws, repository: str) -> str:
+    with translated(f"find the image repository {repository}"):
+        uri: str = aws.ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]["repositoryUri"]
+    return uri
+
+
+def _pushed_digest(aws: Aws, inputs: Inputs) -> str | None:
+    try:
+        with translated(f"look for the image of commit {inputs.commit_id}"):
+            answer = aws.ecr.describe_images(
+                repositoryName=inputs.image_repository, imageIds=[{"imageTag": inputs.commit_id}]
+            )
+    except NotFoundError:
+        return None
+    digest: str = answer["imageDetails"][0]["imageDigest"]
+    return digest

@@ -1,0 +1,197 @@
+"""Register the challenger: fit to deploy when the gate accepted it, with the reasons against it when not.
+
+in   challenger.json, champion.json, decision.json  what evaluate_model found
+in   image_uri, model_data_uri                      the model
+out  MODEL_PACKAGE_ARN, MODEL_PACKAGE_VERSION       the unit of release; a Rejected one fails this step
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline_steps import names
+from pipeline_steps.aws import Aws, translated
+from pipeline_steps.clock import SYSTEM_CLOCK, Clock, poll_interval
+from pipeline_steps.documents import EvaluationReport, PromotionDecision, Verdict
+from pipeline_steps.errors import AwsError, PromotionError
+from pipeline_steps.inputs import StepInputs
+from pipeline_steps.progress import one_line, say
+from settings import Settings
+
+CONTENT_TYPES = ["text/csv", "application/json"]
+_LONGEST_DESCRIPTION = 1024  # UpdateModelPackage, ApprovalDescription; CreateModelPackage, ModelPackageDescription
+_LONGEST_METADATA_VALUE = 256  # CreateModelPackage, CustomerMetadataValue, and what it may not contain:
+_NOT_IN_METADATA = re.compile(r"[^\w\s.:/=+\-@]")
+_STATUS: Mapping[Verdict, str] = {"Accepted": "Approved", "Rejected": "Rejected"}
+_LIFE_CYCLE: Mapping[Verdict, dict[str, str]] = {
+    "Accepted": {"Stage": "Staging", "StageStatus": "PendingApproval"},
+    "Rejected": {"Stage": "Development", "StageStatus": "Rejected"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(StepInputs):
+    """What the step is given."""
+
+    image_uri: str
+    model_data_uri: str
+    dataset_uri: str
+    data_version: str
+    training_job_name: str
+    model_package_group: str
+    documents_dir: Path
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the evaluation found."""
+
+    challenger: EvaluationReport
+    champion: EvaluationReport | None
+    decision: PromotionDecision
+
+
+def package_request(settings: Settings, inputs: Inputs, evidence: Evidence) -> dict[str, Any]:
+    """The CreateModelPackage request.
+
+    Approved means fit to deploy, which SageMaker asks of a versioned package before an endpoint may use it. What
+    reaches production is decided in the pipeline's manual approval.
+    """
+    instance_types = {settings.endpoints.staging.instance_type, settings.endpoints.production.instance_type}
+    verdict = evidence.decision.verdict
+    return {
+        "ModelPackageGroupName": inputs.model_package_group,
+        "ModelPackageDescription": f"commit {inputs.commit_id}, execution {inputs.execution_id}",
+        "InferenceSpecification": {
+            "Containers": [{"Image": inputs.image_uri, "ModelDataUrl": inputs.model_data_uri}],
+            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedResponseMIMETypes": CONTENT_TYPES,
+            "SupportedRealtimeInferenceInstanceTypes": sorted(instance_types),
+        },
+        "MetadataProperties": {"CommitId": inputs.commit_id, "GeneratedBy": inputs.training_job_name},
+        "ModelMetrics": _model_metrics(evidence.challenger),
+        "CustomerMetadataProperties": metadata(settings, inputs, evidence),
+        "ModelApprovalStatus": _STATUS[verdict],
+        "ModelLifeCycle": _LIFE_CYCLE[verdict],
+    }
+
+
+def metadata(settings: Settings, inputs: Inputs, evidence: Evidence) -> dict[str, str]:
+    """Where a model package comes from, within the registry's limits on keys and values."""
+    primary = settings.evaluation.primary.metric
+    champion = evidence.champion.model_package_arn if evidence.champion is not None else None
+    properties = {
+        "execution": inputs.execution_id,
+        "commit": inputs.commit_id,
+        "training_job": inputs.training_job_name,
+        "image_digest": names.digest(inputs.image_uri),
+        "dataset_uri": inputs.dataset_uri,
+        "data_version": inputs.data_version,
+        "verdict": evidence.decision.verdict,
+        "primary_metric": primary,
+        "primary_metric_value": evidence.challenger.metrics.get(primary),
+        "holdout_rows": evidence.challenger.rows,
+        "champion": champion,
+    }
+    return {key: _metadata_value(str(value)) for key, value in properties.items() if value is not None}
+
+
+def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
+    """Register the model, or find the package that this execution registered before.
+
+    Raises:
+        PromotionError: the gate said no; the package is registered as Rejected, with the reasons.
+    """
+    evidence = _read_evidence(inputs.documents_dir)
+    request = package_request(settings, inputs, evidence)
+    arn = _own_package(aws, inputs, request) or _create(aws, request)
+    package = _wait_until_completed(aws, arn, SYSTEM_CLOCK)
+    _describe_approval(aws, package, request, evidence.decision)
+    say(f"{arn} is version {package['ModelPackageVersion']}, {evidence.decision.verdict}")
+    if evidence.decision.verdict == "Rejected":
+        raise _rejection(evidence.decision)
+    return {"MODEL_PACKAGE_ARN": arn, "MODEL_PACKAGE_VERSION": str(package["ModelPackageVersion"])}
+
+
+def _read_evidence(directory: Path) -> Evidence:
+    has_champion = (directory / "champion.json").exists()
+    return Evidence(
+        challenger=EvaluationReport.read(directory, "challenger"),
+        champion=EvaluationReport.read(directory, "champion") if has_champion else None,
+        decision=PromotionDecision.read(directory, "decision"),
+    )
+
+
+def _rejection(decision: PromotionDecision) -> PromotionError:
+    say("\n".join(["the challenger is rejected:", *(f"- {reason}" for reason in decision.reasons)]))
+    return PromotionError(f"the challenger is rejected. {' '.join(decision.reasons)}")
+
+
+def _own_package(aws: Aws, inputs: Inputs, request: Mapping[str, Any]) -> str | None:
+    """The package that an earlier run of this step registered for the same model with the same verdict."""
+    wanted = request["CustomerMetadataProperties"]
+    for arn in _packages_since_training(aws, inputs):
+        found = _describe(aws, arn).get("CustomerMetadataProperties", {})
+        if all(found.get(key) == wanted[key] for key in ("execution", "training_job", "verdict")):
+            say(f"this execution registered {arn} before: using it")
+            return arn
+    return None
+
+
+def _packages_since_training(aws: Aws, inputs: Inputs) -> list[str]:
+    """ARNs of the group's packages that are younger than the training job: the only ones that can be of its model."""
+    with translated(f"list the model packages of {inputs.model_package_group}"):
+        job = aws.sagemaker.describe_training_job(TrainingJobName=inputs.training_job_name)
+        pages = aws.sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=inputs.model_package_group, CreationTimeAfter=job["CreationTime"]
+        )
+        return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
+
+
+def _create(aws: Aws, request: Mapping[str, Any]) -> str:
+    container = request["InferenceSpecification"]["Containers"][0]
+    say(f"registering {container['ModelDataUrl']} with image {names.short_digest(container['Image'])}")
+    with translated(f"register the model in {request['ModelPackageGroupName']}"):
+        arn: str = aws.sagemaker.create_model_package(**request)["ModelPackageArn"]
+    return arn
+
+
+def _wait_until_completed(aws: Aws, arn: str, clock: Clock) -> Mapping[str, Any]:
+    started = clock.monotonic()
+    while (package := _describe(aws, arn))["ModelPackageStatus"] in ("Pending", "InProgress"):
+        clock.sleep(poll_interval(clock.monotonic() - started))
+    if package["ModelPackageStatus"] != "Completed":
+        details = package.get("ModelPackageStatusDetails")
+        raise AwsError(f"the model package {arn} is {package['ModelPackageStatus']}: {details}")
+    return package
+
+
+def _describe_approval(
+    aws: Aws, package: Mapping[str, Any], request: Mapping[str, Any], decision: PromotionDecision
+) -> None:
+    """Add the gate's reasons, which CreateModelPackage does not take. Only once: a person may have written since."""
+    if package.get("ApprovalDescription"):
+        return
+    with translated(f"describe the approval of {package['ModelPackageArn']}"):
+        aws.sagemaker.update_model_package(
+            ModelPackageArn=package["ModelPackageArn"],
+            ModelApprovalStatus=request["ModelApprovalStatus"],
+            ApprovalDescription=one_line(" ".join([*decision.reasons, *decision.notes]), _LONGEST_DESCRIPTION),
+            CustomerMetadataProperties=request["CustomerMetadataProperties"],
+        )
+
+
+def _describe(aws: Aws, arn: str) -> Mapping[str, Any]:
+    with translated(f"look at the model package {arn}"):
+        package: Mapping[str, Any] = aws.sagemaker.describe_model_package(ModelPackageName=arn)
+    return package
+
+
+def _model_metrics(challenger: EvaluationReport) -> dict[str, Any]:
+    return {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": challenger.evaluation_uri}}}
+
+
+def _metadata_value(text: str) -> str:
+    return _NOT_IN_METADATA.sub(" ", text)[:_LONGEST_METADATA_VALUE]

@@ -1,0 +1,102 @@
+"""Train the challenger.
+
+in   image_uri          the container, whose `train` does the work
+in   dataset_uri        splits train and validation; the holdout is kept from the training job
+out  TRAINING_JOB_NAME  the job that trained
+out  MODEL_DATA_URI     model.tar.gz in S3
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline_steps import names
+from pipeline_steps.aws import Aws
+from pipeline_steps.inputs import StepInputs
+from pipeline_steps.job_requests import job_tags, volume_key
+from pipeline_steps.jobs import TRAINING, JobRequest, run_jobs
+from pipeline_steps.progress import say
+from settings import Evaluation, Settings
+
+_MOST_METRIC_DEFINITIONS = 40  # CreateTrainingJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(StepInputs):
+    """What the step is given."""
+
+    image_uri: str
+    dataset_uri: str
+    data_bucket: str
+    training_role_arn: str
+    key_arn: str
+
+
+def training_request(settings: Settings, inputs: Inputs) -> JobRequest:
+    """The training job."""
+    training = settings.training
+    body = {
+        "AlgorithmSpecification": {
+            "TrainingImage": inputs.image_uri,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": metric_definitions(settings.evaluation),
+        },
+        "HyperParameters": {key: as_hyperparameter(value) for key, value in training.hyperparameters.items()},
+        "RoleArn": inputs.training_role_arn,
+        "InputDataConfig": [_channel("train", inputs.dataset_uri), _channel("validation", inputs.dataset_uri)],
+        "OutputDataConfig": {
+            "S3OutputPath": names.models_uri(inputs.data_bucket, inputs.execution_id),
+            "KmsKeyId": inputs.key_arn,
+        },
+        "ResourceConfig": {
+            "InstanceType": training.instance_type,
+            "InstanceCount": training.instance_count,
+            "VolumeSizeInGB": training.volume_gib,
+            **volume_key(training.instance_type, inputs.key_arn),
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_minutes * 60},
+        "EnableNetworkIsolation": True,
+        "Tags": job_tags(settings, inputs),
+    }
+    instances = f"{training.instance_count} x {training.instance_type}"
+    return JobRequest(
+        kind=TRAINING,
+        name=names.job_name(settings.name, "train", inputs.execution_id),
+        description=f"image {names.short_digest(inputs.image_uri)} on {instances}",
+        body=body,
+        max_runtime_seconds=training.max_runtime_minutes * 60,
+    )
+
+
+def metric_definitions(evaluation: Evaluation) -> list[dict[str, str]]:
+    """How SageMaker finds the gate's metrics in the training log: lines with `validation:NAME=VALUE`."""
+    metrics = dict.fromkeys([evaluation.primary.metric, *(limit.metric for limit in evaluation.limits)])
+    names_in_log = [f"validation:{metric}" for metric in metrics][:_MOST_METRIC_DEFINITIONS]
+    return [{"Name": name, "Regex": rf"{re.escape(name)}=([-+0-9.eE]+)"} for name in names_in_log]
+
+
+def as_hyperparameter(value: str | float | bool) -> str:
+    """A hyperparameter as SageMaker takes it: a string; numbers and booleans are written as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
+    """Run the container's `train` on the prepared data.
+
+    Raises:
+        JobError: the training failed; the text is the job's FailureReason in full.
+    """
+    (job,) = run_jobs(aws, [training_request(settings, inputs)])
+    job.require_completed()
+    model_data_uri = job.answer["ModelArtifacts"]["S3ModelArtifacts"]
+    for metric in job.answer.get("FinalMetricDataList", []):
+        say(f"{metric['MetricName']} {metric['Value']:.6g}")
+    say(f"{job.name} made {model_data_uri}")
+    return {"TRAINING_JOB_NAME": job.name, "MODEL_DATA_URI": model_data_uri}
+
+
+def _channel(split: str, dataset_uri: str) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"{dataset_uri}{split}/", "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": split, "DataSource": {"S3DataSource": source}}

@@ -1,0 +1,320 @@
+"""Challenger and champion are scored on the same holdout, each by its own code, and the gate's answer is kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_steps.aws import Aws
+from pipeline_steps.documents import EvaluationReport, PromotionDecision, Samples
+from pipeline_steps.errors import DocumentError, JobError
+from pipeline_steps.gate import FIRST_RUN_NOTE
+from pipeline_steps.steps import evaluate_model
+from settings import Settings
+from tests.pipeline_steps.doubles import (
+    BUCKET,
+    COMMIT_ID,
+    EXECUTION_ID,
+    IMAGE_URI,
+    KEY_ARN,
+    ROLE_ARN,
+    put_json,
+    refuse,
+    script,
+    serve_model_package,
+)
+
+CHAMPION_IMAGE_URI = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/flight-delays@sha256:{'c2' * 32}"
+CHAMPION_MODEL_URI = f"s3://{BUCKET}/models/older/output/model.tar.gz"
+CHALLENGER_MODEL_URI = f"s3://{BUCKET}/models/{EXECUTION_ID}/output/model.tar.gz"
+PRODUCTION = "flight-delays-production"
+SAMPLES = {"columns": ["temp", "dest"], "records": [{"temp": 1.0, "dest": "BOS"}], "predictions": [0.25]}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> evaluate_model.Inputs:
+    return evaluate_model.Inputs(
+        execution_id=EXECUTION_ID,
+        commit_id=COMMIT_ID,
+        image_uri=IMAGE_URI,
+        model_data_uri=CHALLENGER_MODEL_URI,
+        dataset_uri=f"s3://{BUCKET}/datasets/{EXECUTION_ID}/",
+        data_bucket=BUCKET,
+        processing_role_arn=ROLE_ARN,
+        key_arn=KEY_ARN,
+        production_endpoint=PRODUCTION,
+        documents_dir=tmp_path / "evaluation",
+    )
+
+
+def put_scores(aws: Aws, role: str, roc_auc: float, log_loss: float = 0.6) -> None:
+    scores = {"metrics": {"roc_auc": roc_auc, "log_loss": log_loss}, "rows": 1400}
+    put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/evaluation.json", scores)
+    put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/samples.json", SAMPLES)
+
+
+@pytest.fixture
+def champion_arn(aws: Aws, bucket: str) -> str:
+    """The package that production serves; both models have their scores."""
+    put_scores(aws, "challenger", 0.65)
+    put_scores(aws, "champion", 0.64)
+    serve_model_package(aws, "flight-delays-staging", image_uri="other", model_data_uri=f"s3://{BUCKET}/other")
+    return serve_model_package(aws, PRODUCTION, image_uri=CHAMPION_IMAGE_URI, model_data_uri=CHAMPION_MODEL_URI)
+
+
+def jobs(aws: Aws) -> set[str]:
+    return {job["ProcessingJobName"] for job in aws.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]}
+
+
+def input_uris(aws: Aws, job: str) -> dict[str, str]:
+    answer = aws.sagemaker.describe_processing_job(ProcessingJobName=job)
+    return {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in answer["ProcessingInputs"]}
+
+
+def test_the_request_is_complete(settings: Settings, inputs: evaluate_model.Inputs) -> None:
+    model = evaluate_model.Model("champion", CHAMPION_IMAGE_URI, CHAMPION_MODEL_URI, "arn")
+
+    request = evaluate_model.evaluation_request(settings, inputs, model)
+
+    assert (request.name, request.label) == ("flight-delays-evaluate-champion-0f9e8d7c", "champion")
+    assert request.body == {
+        "AppSpecification": {"ImageUri": CHAMPION_IMAGE_URI, "ContainerArguments": ["evaluate"]},
+        "RoleArn": ROLE_ARN,
+        "ProcessingInputs": [
+            {
+                "InputName": name,
+                "S3Input": {
+                    "S3Uri": uri,
+                    "LocalPath": f"/opt/ml/processing/input/{name}",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+            for name, uri in (
+                ("model", CHAMPION_MODEL_URI),
+                ("holdout", f"s3://{BUCKET}/datasets/{EXECUTION_ID}/holdout/"),
+            )
+        ],
+        "ProcessingOutputConfig": {
+            "KmsKeyId": KEY_ARN,
+            "Outputs": [
+                {
+                    "OutputName": "evaluation",
+                    "S3Output": {
+                        "S3Uri": f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/champion/",
+                        "LocalPath": "/opt/ml/processing/output/evaluation",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ],
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+                "VolumeSizeInGB": 20,
+                "VolumeKmsKeyId": KEY_ARN,
+            }
+        },
+        "NetworkConfig": {"EnableNetworkIsolation": True},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        "Tags": [
+            {"Key": "team", "Value": "delays"},
+            {"Key": "slipway:execution", "Value": EXECUTION_ID},
+            {"Key": "slipway:commit", "Value": COMMIT_ID},
+        ],
+    }
+
+
+def test_both_models_are_scored_and_the_documents_written(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exports = evaluate_model.run(aws, settings, inputs)
+
+    assert exports == {
+        "VERDICT": "Accepted",
+        "SUMMARY": "Accepted: roc_auc 0.6500 (champion 0.6400), log_loss 0.6000, on 1400 holdout rows",
+    }
+    assert input_uris(aws, "flight-delays-evaluate-challenger-0f9e8d7c")["model"] == CHALLENGER_MODEL_URI
+    assert input_uris(aws, "flight-delays-evaluate-champion-0f9e8d7c")["model"] == CHAMPION_MODEL_URI
+    challenger = EvaluationReport.read(inputs.documents_dir, "challenger")
+    champion = EvaluationReport.read(inputs.documents_dir, "champion")
+    assert (challenger.image_uri, challenger.model_package_arn) == (IMAGE_URI, None)
+    assert (champion.image_uri, champion.model_package_arn) == (CHAMPION_IMAGE_URI, champion_arn)
+    assert challenger.evaluation_uri == f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/challenger/evaluation.json"
+    assert PromotionDecision.read(inputs.documents_dir, "decision").verdict == "Accepted"
+    assert json.loads((inputs.documents_dir / "samples.json").read_text()) == SAMPLES
+    assert (
+        "metric          challenger      champion    difference\n"
+        "roc_auc             0.6500        0.6400       +0.0100\n"
+        "log_loss            0.6000        0.6000       +0.0000\n"
+        "holdout rows          1400          1400\n"
+        "Accepted\n"
+        "The challenger's roc_auc"
+    ) in capsys.readouterr().out.replace("The challenger was scored on 1400 holdout rows; at least 1 is needed.\n", "")
+
+
+def test_the_first_run_has_no_champion(
+    aws: Aws, bucket: str, settings: Settings, inputs: evaluate_model.Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_scores(aws, "challenger", 0.65)
+    stale = EvaluationReport(metrics={}, rows=0)
+    stale.write(inputs.documents_dir, "champion")
+
+    exports = evaluate_model.run(aws, settings, inputs)
+
+    assert exports["SUMMARY"] == "Accepted: roc_auc 0.6500 (no champion), log_loss 0.6000, on 1400 holdout rows"
+    assert jobs(aws) == {"flight-delays-evaluate-challenger-0f9e8d7c"}
+    assert not (inputs.documents_dir / "champion.json").exists()
+    assert PromotionDecision.read(inputs.documents_dir, "decision").notes == (FIRST_RUN_NOTE,)
+    assert f"there is no endpoint {PRODUCTION}: no champion to compare with" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_rejection_is_a_result_and_not_a_failure_here(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_scores(aws, "challenger", 0.58, log_loss=0.9)
+
+    exports = evaluate_model.run(aws, settings, inputs)
+
+    assert exports["VERDICT"] == "Rejected"
+    assert exports["SUMMARY"].startswith("Rejected: The challenger's roc_auc 0.58 is below the limit 0.6. ")
+    decision = PromotionDecision.read(inputs.documents_dir, "decision")
+    assert len(decision.reasons) == 3
+    assert Samples.read(inputs.documents_dir, "samples").predictions == (0.25,)
+
+
+def test_a_champion_whose_job_fails_rejects_with_its_reason(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
+) -> None:
+    completed: dict[str, Any] = {"ProcessingJobStatus": "Completed"}
+    failed = {"ProcessingJobStatus": "Failed", "ExitMessage": "the holdout has no column temp"}
+    script(aws.sagemaker, "DescribeProcessingJob", [completed, failed])
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Rejected"
+
+    champion = EvaluationReport.read(inputs.documents_dir, "champion")
+    assert champion.model_package_arn == champion_arn
+    assert champion.failure == (
+        "the processing job flight-delays-evaluate-champion-0f9e8d7c Failed: the holdout has no column temp"
+    )
+    reasons = PromotionDecision.read(inputs.documents_dir, "decision").reasons
+    assert reasons == (f"The champion could not be scored, so nothing can be compared: {champion.failure}",)
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_champion_whose_scores_cannot_be_read_rejects(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_json(aws, f"evaluations/{EXECUTION_ID}/champion/evaluation.json", {"score": 1})
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Rejected"
+    failure = EvaluationReport.read(inputs.documents_dir, "champion").failure
+    assert failure is not None
+    assert "champion/evaluation.json is no Scores: metrics" in failure
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_champion_whose_package_is_gone_rejects(aws: Aws, settings: Settings, inputs: evaluate_model.Inputs) -> None:
+    refuse(aws.sagemaker, "DescribeModelPackage", "ValidationException", "ModelPackage does not exist")
+
+    summary = evaluate_model.run(aws, settings, inputs)["SUMMARY"]
+
+    assert summary.startswith(
+        "Rejected: The champion could not be scored, so nothing can be compared: could not look at"
+    )
+    assert jobs(aws) == {"flight-delays-evaluate-challenger-0f9e8d7c"}
+
+
+def test_an_endpoint_that_was_not_made_from_a_model_package_rejects(
+    aws: Aws, bucket: str, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_scores(aws, "challenger", 0.65)
+    serve_model_package(aws, PRODUCTION, image_uri="image", model_data_uri=CHAMPION_MODEL_URI, registered=False)
+
+    summary = evaluate_model.run(aws, settings, inputs)["SUMMARY"]
+
+    assert summary.startswith("Rejected: The champion could not be scored")
+    assert f"the endpoint {PRODUCTION} serves the model {PRODUCTION}-model, which is of no model package" in summary
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_deployment_meanwhile_does_not_disturb_the_search_for_the_champion(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    refuse(aws.sagemaker, "DescribeModel", "ValidationException", "Could not find model", times=2)
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Accepted"
+    assert (inputs.documents_dir / "champion.json").exists()
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_champion_behind_something_deleted_for_good_rejects(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    refuse(aws.sagemaker, "DescribeModel", "ValidationException", "Could not find model")
+
+    summary = evaluate_model.run(aws, settings, inputs)["SUMMARY"]
+
+    assert f"the endpoint {PRODUCTION} serves something that no longer exists" in summary
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_challenger_that_cannot_be_scored_fails_the_step(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    answer = {"ProcessingJobStatus": "Failed", "ExitMessage": "no column temp"}
+    script(aws.sagemaker, "DescribeProcessingJob", [answer])
+
+    with pytest.raises(JobError, match="evaluate-challenger-0f9e8d7c Failed: no column temp"):
+        evaluate_model.run(aws, settings, inputs)
+    assert not inputs.documents_dir.exists()
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_samples_without_records_fail_the_step(aws: Aws, settings: Settings, inputs: evaluate_model.Inputs) -> None:
+    samples = {"columns": ["temp"], "records": [], "predictions": []}
+    put_json(aws, f"evaluations/{EXECUTION_ID}/challenger/samples.json", samples)
+
+    with pytest.raises(DocumentError, match=r"challenger/samples.json is no Samples: records"):
+        evaluate_model.run(aws, settings, inputs)
+
+
+def test_a_second_run_scores_a_new_champion_and_not_the_old_ones_job(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
+) -> None:
+    evaluate_model.run(aws, settings, inputs)
+    for delete, name in (("endpoint", ""), ("endpoint_config", "-config"), ("model", "-model")):
+        key = {"endpoint": "EndpointName", "endpoint_config": "EndpointConfigName", "model": "ModelName"}[delete]
+        getattr(aws.sagemaker, f"delete_{delete}")(**{key: f"{PRODUCTION}{name}"})
+    newer = f"s3://{BUCKET}/models/newer/output/model.tar.gz"
+    serve_model_package(aws, PRODUCTION, image_uri=IMAGE_URI, model_data_uri=newer)
+
+    evaluate_model.run(aws, settings, inputs)
+
+    assert input_uris(aws, "flight-delays-evaluate-champion-0f9e8d7c-2")["model"] == newer
+    assert "flight-delays-evaluate-challenger-0f9e8d7c-2" not in jobs(aws)
+
+
+def test_a_summary_is_one_line_of_400_characters_at_most(settings: Settings) -> None:
+    decision = PromotionDecision(verdict="Rejected", reasons=("a\nreason " * 100,))
+    challenger = EvaluationReport(metrics={}, rows=1)
+
+    line = evaluate_model.summary(decision, challenger, None, settings.evaluation)
+
+    assert len(line) == 400
+    assert "\n" not in line
+
+
+def test_the_table_shows_what_is_missing() -> None:
+    challenger = EvaluationReport(metrics={"roc_auc": 0.65, "f1": float("nan")}, rows=10)
+    champion = EvaluationReport(metrics={"f1": 0.5}, rows=9)
+
+    assert evaluate_model.comparison_table(challenger, champion) == (
+        "metric          challenger      champion    difference\n"
+        "roc_auc             0.6500             -             -\n"
+        "f1                       -        0.5000             -\n"
+        "holdout rows            10             9"
+    )

@@ -1,0 +1,275 @@
+"""A model is registered with its evidence, once, and a rejected one with the reasons against it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from pipeline_steps.aws import Aws
+from pipeline_steps.documents import EvaluationReport, PromotionDecision
+from pipeline_steps.errors import AwsError, DocumentError, PromotionError
+from pipeline_steps.jobs import run_jobs
+from pipeline_steps.steps import register_model, train_model
+from settings import Settings
+from tests.pipeline_steps.doubles import (
+    BUCKET,
+    COMMIT_ID,
+    EXECUTION_ID,
+    IMAGE_URI,
+    KEY_ARN,
+    ROLE_ARN,
+    answer_instead,
+    record,
+    script,
+)
+
+GROUP = "flight-delays"
+JOB = "flight-delays-train-0f9e8d7c"
+DATASET_URI = f"s3://{BUCKET}/datasets/{EXECUTION_ID}/"
+EVALUATION_URI = f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/challenger/evaluation.json"
+CHAMPION_ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flight-delays/3"
+CHALLENGER = EvaluationReport(metrics={"roc_auc": 0.65}, rows=1400, evaluation_uri=EVALUATION_URI)
+CHAMPION = EvaluationReport(metrics={"roc_auc": 0.64}, rows=1400, model_package_arn=CHAMPION_ARN)
+ACCEPTED = PromotionDecision(verdict="Accepted", reasons=("The challenger's roc_auc 0.65 is at least the limit 0.6.",))
+REJECTED = PromotionDecision(verdict="Rejected", reasons=("roc_auc is below 0.6.", "log_loss is above 0.7."))
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> register_model.Inputs:
+    return register_model.Inputs(
+        execution_id=EXECUTION_ID,
+        commit_id=COMMIT_ID,
+        image_uri=IMAGE_URI,
+        model_data_uri=f"s3://{BUCKET}/models/{EXECUTION_ID}/{JOB}/output/model.tar.gz",
+        dataset_uri=DATASET_URI,
+        data_version="ab" * 32,
+        training_job_name=JOB,
+        model_package_group=GROUP,
+        documents_dir=tmp_path,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _trained(aws: Aws, settings: Settings) -> None:
+    """A group with another execution's package, then this execution's training job."""
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
+    aws.sagemaker.create_model_package(
+        ModelPackageGroupName=GROUP, CustomerMetadataProperties={"execution": "another", "verdict": "Accepted"}
+    )
+    training = train_model.Inputs(
+        execution_id=EXECUTION_ID,
+        commit_id=COMMIT_ID,
+        image_uri=IMAGE_URI,
+        dataset_uri=DATASET_URI,
+        data_bucket=BUCKET,
+        training_role_arn=ROLE_ARN,
+        key_arn=KEY_ARN,
+    )
+    run_jobs(aws, [train_model.training_request(settings, training)])
+
+
+def write_documents(directory: Path, decision: PromotionDecision, champion: EvaluationReport | None = None) -> None:
+    CHALLENGER.write(directory, "challenger")
+    decision.write(directory, "decision")
+    if champion is not None:
+        champion.write(directory, "champion")
+
+
+def packages(aws: Aws) -> list[dict[str, Any]]:
+    summaries = aws.sagemaker.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    return [aws.sagemaker.describe_model_package(ModelPackageName=entry["ModelPackageArn"]) for entry in summaries]
+
+
+def test_the_request_is_complete(settings: Settings, inputs: register_model.Inputs) -> None:
+    evidence = register_model.Evidence(CHALLENGER, CHAMPION, ACCEPTED)
+
+    assert register_model.package_request(settings, inputs, evidence) == {
+        "ModelPackageGroupName": GROUP,
+        "ModelPackageDescription": f"commit {COMMIT_ID}, execution {EXECUTION_ID}",
+        "InferenceSpecification": {
+            "Containers": [{"Image": IMAGE_URI, "ModelDataUrl": inputs.model_data_uri}],
+            "SupportedContentTypes": ["text/csv", "application/json"],
+            "SupportedResponseMIMETypes": ["text/csv", "application/json"],
+            "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large", "ml.m5.xlarge"],
+        },
+        "MetadataProperties": {"CommitId": COMMIT_ID, "GeneratedBy": JOB},
+        "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": EVALUATION_URI}}},
+        "CustomerMetadataProperties": {
+            "execution": EXECUTION_ID,
+            "commit": COMMIT_ID,
+            "training_job": JOB,
+            "image_digest": f"sha256:{'a1' * 32}",
+            "dataset_uri": DATASET_URI,
+            "data_version": "ab" * 32,
+            "verdict": "Accepted",
+            "primary_metric": "roc_auc",
+            "primary_metric_value": "0.65",
+            "holdout_rows": "1400",
+            "champion": CHAMPION_ARN,
+        },
+        "ModelApprovalStatus": "Approved",
+        "ModelLifeCycle": {"Stage": "Staging", "StageStatus": "PendingApproval"},
+    }
+
+
+def test_a_rejected_model_cannot_be_deployed(settings: Settings, inputs: register_model.Inputs) -> None:
+    request = register_model.package_request(settings, inputs, register_model.Evidence(CHALLENGER, None, REJECTED))
+
+    assert request["ModelApprovalStatus"] == "Rejected"
+    assert request["ModelLifeCycle"] == {"Stage": "Development", "StageStatus": "Rejected"}
+    assert "champion" not in request["CustomerMetadataProperties"]
+
+
+def test_the_request_keeps_the_limits_of_sagemakers_own_model(
+    settings: Settings, inputs: register_model.Inputs
+) -> None:
+    hostile = "metric\n<script>alert('ü')</script>;" + "x" * 300
+    primary = settings.evaluation.primary.model_copy(update={"metric": hostile})
+    policy = settings.evaluation.model_copy(update={"primary": primary})
+    challenger = CHALLENGER.model_copy(update={"metrics": {hostile: 1e-300}})
+    evidence = register_model.Evidence(challenger, CHAMPION, ACCEPTED)
+
+    request = register_model.package_request(settings.model_copy(update={"evaluation": policy}), inputs, evidence)
+
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateModelPackage").input_shape
+    assert not ParamValidator().validate(request, shape).has_errors()
+    properties = request["CustomerMetadataProperties"]
+    limits = model.shape_for("CustomerMetadataMap")
+    assert len(properties) <= limits.metadata["max"]
+    assert all(len(key) <= limits.key.metadata["max"] for key in properties)
+    assert all(1 <= len(value) <= limits.value.metadata["max"] for value in properties.values())
+    assert all(re.fullmatch(r"[\w\s.:/=+\-@]*", value) for value in properties.values())
+
+
+def test_an_accepted_model_is_registered_as_fit_to_deploy(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs
+) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED, CHAMPION)
+
+    exports = register_model.run(aws, settings, inputs)
+
+    package = packages(aws)[-1]
+    assert exports == {"MODEL_PACKAGE_ARN": package["ModelPackageArn"], "MODEL_PACKAGE_VERSION": "2"}
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert package["ApprovalDescription"] == "The challenger's roc_auc 0.65 is at least the limit 0.6."
+    assert package["CustomerMetadataProperties"]["champion"] == CHAMPION_ARN
+
+
+def test_a_rejected_model_is_registered_with_its_reasons_and_fails_the_step(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_documents(inputs.documents_dir, REJECTED)
+
+    with pytest.raises(PromotionError) as failure:
+        register_model.run(aws, settings, inputs)
+
+    assert str(failure.value) == "the challenger is rejected. roc_auc is below 0.6. log_loss is above 0.7."
+    package = packages(aws)[-1]
+    assert package["ModelApprovalStatus"] == "Rejected"
+    assert package["ApprovalDescription"] == "roc_auc is below 0.6. log_loss is above 0.7."
+    assert "- roc_auc is below 0.6.\n- log_loss is above 0.7.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("length", "ending"), [(1024, "x"), (1025, "...")])
+def test_an_approval_description_has_1024_characters_at_most(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs, length: int, ending: str
+) -> None:
+    write_documents(inputs.documents_dir, PromotionDecision(verdict="Accepted", reasons=("x" * length,)))
+
+    register_model.run(aws, settings, inputs)
+
+    description = packages(aws)[-1]["ApprovalDescription"]
+    assert len(description) == 1024
+    assert description.endswith(ending)
+
+
+@pytest.mark.parametrize("decision", [ACCEPTED, REJECTED], ids=["accepted", "rejected"])
+def test_a_second_run_finds_its_package(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs, decision: PromotionDecision
+) -> None:
+    write_documents(inputs.documents_dir, decision)
+
+    def run() -> object:
+        try:
+            return register_model.run(aws, settings, inputs)
+        except PromotionError as rejection:
+            return str(rejection)
+
+    assert run() == run()
+    assert len(packages(aws)) == 2
+
+
+def test_a_second_run_that_decides_otherwise_registers_again(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs
+) -> None:
+    write_documents(inputs.documents_dir, REJECTED)
+    with pytest.raises(PromotionError):
+        register_model.run(aws, settings, inputs)
+    write_documents(inputs.documents_dir, ACCEPTED)
+
+    assert register_model.run(aws, settings, inputs)["MODEL_PACKAGE_VERSION"] == "3"
+
+
+def test_what_a_person_wrote_since_is_kept(aws: Aws, settings: Settings, inputs: register_model.Inputs) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED)
+    arn = register_model.run(aws, settings, inputs)["MODEL_PACKAGE_ARN"]
+    written = {"ApprovalDescription": "withdrawn by hand", "ModelApprovalStatus": "Rejected"}
+    metadata = aws.sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
+    aws.sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=metadata, **written)
+
+    register_model.run(aws, settings, inputs)
+
+    assert packages(aws)[-1]["ApprovalDescription"] == "withdrawn by hand"
+
+
+def test_a_package_whose_description_is_missing_gets_it_by_a_second_run(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs
+) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED)
+
+    def break_off(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 500, {"Error": {"Code": "InternalFailure", "Message": "try again"}}
+
+    answer_instead(aws.sagemaker, "UpdateModelPackage", break_off, times=1)
+    with pytest.raises(AwsError, match="could not describe the approval"):
+        register_model.run(aws, settings, inputs)
+
+    register_model.run(aws, settings, inputs)
+
+    assert len(packages(aws)) == 2
+    assert packages(aws)[-1]["ApprovalDescription"] == ACCEPTED.reasons[0]
+
+
+def test_only_packages_younger_than_the_training_job_are_looked_at(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs
+) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED)
+    seen = record(aws.sagemaker, "ListModelPackages")
+    aws.sagemaker.meta.events.register(
+        "after-call.*.ListModelPackages", lambda parsed, **_: parsed.update(ModelPackageSummaryList=[])
+    )
+    job = aws.sagemaker.describe_training_job(TrainingJobName=JOB)
+
+    register_model.run(aws, settings, inputs)
+
+    assert seen == [{"ModelPackageGroupName": GROUP, "CreationTimeAfter": job["CreationTime"].timestamp()}]
+
+
+def test_a_package_that_sagemaker_fails_is_told(aws: Aws, settings: Settings, inputs: register_model.Inputs) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED)
+    details = {"ValidationStatuses": [{"Name": "x", "Status": "Failed", "FailureReason": "no such image"}]}
+    failed = {"ModelPackageStatus": "Failed", "ModelPackageStatusDetails": details}
+    script(aws.sagemaker, "DescribeModelPackage", [failed])
+
+    with pytest.raises(AwsError, match=r"is Failed: .*no such image"):
+        register_model.run(aws, settings, inputs)
+
+
+def test_missing_evidence_registers_nothing(aws: Aws, settings: Settings, inputs: register_model.Inputs) -> None:
+    with pytest.raises(DocumentError, match=r"challenger\.json"):
+        register_model.run(aws, settings, inputs)
+    assert len(packages(aws)) == 1

@@ -1,0 +1,71 @@
+"""botocore's errors reach the steps in the steps' own words."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from pipeline_steps.aws import Aws, translated
+from pipeline_steps.errors import (
+    AlreadyExistsError,
+    AwsError,
+    ModelError,
+    NotFoundError,
+    RequestError,
+    ThrottlingError,
+)
+
+
+def client_error(code: str, message: str = "as it is") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        ("ResourceNotFound", "gone", NotFoundError),
+        ("ValidationException", "Requested resource not found.", NotFoundError),
+        ("ValidationException", 'Could not find endpoint "arn:..."', NotFoundError),
+        ("ValidationError", "Model Package arn does not exist", NotFoundError),
+        ("ImageNotFoundException", "no such tag", NotFoundError),
+        ("ValidationException", "1 validation error detected", RequestError),
+        ("ResourceInUse", "a job with this name already exists", AlreadyExistsError),
+        ("ThrottlingException", "Rate exceeded", ThrottlingError),
+        ("AccessDeniedException", "role not found in policy", AwsError),
+    ],
+)
+def test_an_error_becomes_the_kind_that_fits(code: str, message: str, kind: type[AwsError]) -> None:
+    with pytest.raises(AwsError) as fault, translated("look at the job x"):
+        raise client_error(code, message)
+
+    assert type(fault.value) is kind
+    assert str(fault.value) == f"could not look at the job x: {code}: {message}"
+    assert isinstance(fault.value.__cause__, ClientError)
+
+
+def test_a_connection_that_fails_is_an_aws_error() -> None:
+    with pytest.raises(AwsError, match="could not list x: Could not connect to the endpoint URL"), translated("list x"):
+        raise EndpointConnectionError(endpoint_url="https://aws.test")
+
+
+def test_a_containers_refusal_carries_its_status() -> None:
+    answer = {"Error": {"Code": "ModelError", "Message": "no column x"}, "OriginalStatusCode": 400}
+    with pytest.raises(ModelError, match=r"no column x \(status 400\)") as fault, translated("ask"):
+        raise ClientError(answer, "InvokeEndpoint")
+
+    assert fault.value.status == 400
+
+
+def test_errors_that_are_not_botocores_pass() -> None:
+    with pytest.raises(KeyError), translated("ask"):
+        raise KeyError("x")
+
+
+def test_clients_retry_and_say_who_they_are(aws: Aws) -> None:
+    config = aws.sagemaker.meta.config
+
+    assert config.retries == {"mode": "standard", "total_max_attempts": 10}
+    assert "slipway/pipeline_steps" in config.user_agent_extra
+
+
+def test_an_object_that_is_not_there_is_named(aws: Aws, bucket: str) -> None:
+    with pytest.raises(NotFoundError, match=f"could not read s3://{bucket}/datasets/manifest.json: NoSuchKey"):
+        aws.read_text(f"s3://{bucket}/datasets/manifest.json")

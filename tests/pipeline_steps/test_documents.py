@@ -1,0 +1,75 @@
+"""Documents come back as they were written, and a faulty one is named with its faults."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline_steps.documents import DatasetManifest, EvaluationReport, PromotionDecision, Samples, Scores
+from pipeline_steps.errors import DocumentError
+
+
+def test_a_report_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    report = EvaluationReport(metrics={"roc_auc": 0.64, "f1": float("nan")}, rows=2, image_uri="repository@sha256:1")
+
+    report.write(tmp_path / "evaluation", "challenger")
+
+    assert EvaluationReport.read(tmp_path / "evaluation", "challenger") == report
+    written = json.loads((tmp_path / "evaluation" / "challenger.json").read_text())
+    assert written["metrics"] == {"roc_auc": 0.64, "f1": None}  # JSON has no NaN
+
+
+def test_what_another_version_of_a_container_adds_is_ignored() -> None:
+    scores = Scores.parse('{"metrics": {"roc_auc": 0.64}, "rows": 2, "label_share": 0.2}', "evaluation.json")
+
+    assert scores == Scores(metrics={"roc_auc": 0.64}, rows=2)
+
+
+def test_a_nan_that_a_container_wrote_is_no_number() -> None:
+    scores = Scores.parse('{"metrics": {"roc_auc": NaN, "log_loss": Infinity}, "rows": 2}', "evaluation.json")
+
+    assert scores.metrics == {"roc_auc": None, "log_loss": None}
+
+
+def test_all_faults_of_a_document_are_named() -> None:
+    with pytest.raises(DocumentError) as fault:
+        Scores.parse('{"metrics": {"roc_auc": "high"}, "rows": -1}', "s3://bucket/evaluation.json")
+
+    text = str(fault.value)
+    assert text.startswith("s3://bucket/evaluation.json is no Scores: ")
+    assert "metrics.roc_auc" in text
+    assert "rows" in text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_what_is_no_document_is_named(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"manifest\.json is no DatasetManifest"):
+        DatasetManifest.parse(text, "manifest.json")
+
+
+def test_a_missing_document_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"cannot read the document .*decision\.json"):
+        PromotionDecision.read(tmp_path, "decision")
+
+
+def test_samples_keep_missing_values_and_the_order_of_columns() -> None:
+    text = (
+        '{"columns": ["b", "a"], "records": [{"a": NaN, "b": "x"}, {"a": 1.5, "b": null}], "predictions": [0.1, 0.9]}'
+    )
+
+    samples = Samples.parse(text, "samples.json")
+
+    assert samples.columns == ("b", "a")
+    assert samples.records == ({"a": None, "b": "x"}, {"a": 1.5, "b": None})
+    assert "NaN" not in samples.model_dump_json()
+
+
+def test_samples_with_a_prediction_too_few_are_refused() -> None:
+    with pytest.raises(DocumentError, match="has 2 records but 1 predictions"):
+        Samples.parse('{"columns": ["a"], "records": [{"a": 1}, {"a": 2}], "predictions": [0.1]}', "samples.json")
+
+
+def test_a_data_version_that_is_no_hash_is_refused() -> None:
+    rows = {"train": 1, "validation": 1, "holdout": 1}
+    with pytest.raises(DocumentError, match="data_version"):
+        DatasetManifest.parse(json.dumps({"data_version": "latest", "rows": rows}), "manifest.json")
