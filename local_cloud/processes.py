@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+_LAST_OUTPUT_SECONDS = 2.0
+
 _WARDEN = """
 import os, signal, sys
 groups = set()
@@ -78,7 +80,7 @@ class Process:
     def _reap(self) -> None:
         self._child.wait()
         _signal_group(self.pid, signal.SIGKILL)  # what the child left behind in its group would hold the output open
-        self._pump.join()
+        self._pump.join(_LAST_OUTPUT_SECONDS)  # a process that left the group may hold the output open for ever
         self._ended(self.pid)
         self._over.set()
 

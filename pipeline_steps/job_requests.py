@@ -1,12 +1,9 @@
 """What all requests for SageMaker jobs have in common."""
 
-import re
 from typing import Any
 
 from pipeline_steps.inputs import StepInputs
-from settings import Processing, Settings
-
-_LOCAL_STORAGE_FAMILY = re.compile(r"[a-z]+\d+[a-z]*d[a-z]*|g5|g6e?|g7e?|p5(e|en)?|p6[a-z0-9-]*|trn\d+n?")
+from settings import Processing, Settings, has_local_storage
 
 
 def job_tags(settings: Settings, inputs: StepInputs) -> list[dict[str, str]]:
@@ -16,13 +13,8 @@ def job_tags(settings: Settings, inputs: StepInputs) -> list[dict[str, str]]:
 
 
 def volume_key(instance_type: str, key_arn: str) -> dict[str, str]:
-    """The volume's key as part of a request, or nothing for an instance type that does not take one.
-
-    Instances with local NVMe storage encrypt it in hardware and refuse a VolumeKmsKeyId (SageMaker API reference,
-    ResourceConfig). Those are the families with a d after their number (r5d, g4dn, p4d) and the newer accelerated ones.
-    """
-    family = instance_type.split(".")[1]
-    return {} if _LOCAL_STORAGE_FAMILY.fullmatch(family) else {"VolumeKmsKeyId": key_arn}
+    """The volume's key as part of a request, or nothing for an instance type that does not take one."""
+    return {} if has_local_storage(instance_type) else {"VolumeKmsKeyId": key_arn}
 
 
 def processing_cluster(processing: Processing, key_arn: str) -> dict[str, Any]:

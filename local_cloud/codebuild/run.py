@@ -55,6 +55,7 @@ class BuildRun:
         self._spec: Buildspec
         self._variables: Variables
         self._shell: Shell | None = None
+        self._python: Path | None = None
 
     def run(self) -> None:
         """Run the build to its end and clean up after it."""
@@ -119,7 +120,7 @@ class BuildRun:
         shutil.rmtree(self._workspace, ignore_errors=True)
         for name in ("home", "tmp", "control"):
             (self._workspace / name).mkdir(parents=True)
-        self._toolchain.make_python(self._workspace / "python")
+        self._python = self._toolchain.take_python()
         self._credentials = self._role_environment()
 
     def _role_environment(self) -> dict[str, str]:
@@ -204,9 +205,9 @@ class BuildRun:
         return path.read_text()
 
     def _make_shell(self) -> Shell:
-        python = self._workspace / "python"
+        assert self._python is not None
         environment = {
-            **self._toolchain.environment(python, self._workspace / "home"),
+            **self._toolchain.environment(self._python, self._workspace / "home"),
             **self._codebuild_variables(),
             **self._credentials,
             **self._variables.values,
@@ -332,7 +333,13 @@ class BuildRun:
             if self._stream is not None:
                 self._stream.close()
             self._record.complete(status)
-            shutil.rmtree(self._workspace, ignore_errors=True)
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        shutil.rmtree(self._workspace, ignore_errors=True)
+        self._toolchain.forget_bytecode(self._workspace)
+        if self._python is not None:
+            self._toolchain.return_python(self._python)
 
     def _close_shell(self) -> None:
         if self._shell is None:

@@ -1,9 +1,11 @@
 """What a build finds on its PATH: a Python of its own, Node, git, docker and the aws command.
 
 A build's Python is a copy of a prepared virtual environment, made of hard links, so it costs some 50 ms. It holds pip
-and uv, as a build image might: `pip install uv==0.13.8` finds it there.
+and uv, as a build image might: `pip install uv==0.13.8` finds it there. It lies at a path that earlier builds had, and
+byte-code is kept outside of it: what an earlier build compiled, a later one with the same packages finds.
 """
 
+import itertools
 import os
 import platform
 import shutil
@@ -39,6 +41,9 @@ class Toolchain:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._directory = cloud.state_dir / "codebuild"
+        self._bytecode = self._directory / "bytecode"
+        self._taking = threading.Lock()
+        self._taken: set[int] = set()
         self._prepared = False
 
     def prepare(self) -> None:
@@ -66,10 +71,26 @@ class Toolchain:
             found["nodejs"] = said.strip().removeprefix("v")
         return found
 
-    def make_python(self, path: Path) -> None:
-        """Make a build's own Python in `path`, which must not exist."""
+    def take_python(self) -> Path:
+        """Make a Python for one build, which gives it back with `return_python`."""
         self.prepare()
+        with self._taking:
+            number = next(n for n in itertools.count(1) if n not in self._taken)
+            self._taken.add(number)
+        path = self._directory / "pythons" / str(number)
+        shutil.rmtree(path, ignore_errors=True)  # a killed server may have left one there
         shutil.copytree(self._template(), path, symlinks=True, copy_function=os.link)
+        return path
+
+    def return_python(self, path: Path) -> None:
+        """Delete a build's Python; its path is free for the next."""
+        shutil.rmtree(path, ignore_errors=True)
+        with self._taking:
+            self._taken.discard(int(path.name))
+
+    def forget_bytecode(self, directory: Path) -> None:
+        """Delete what Python has compiled of the sources below a directory."""
+        shutil.rmtree(self._bytecode / directory.relative_to("/"), ignore_errors=True)
 
     def search_path(self) -> str:
         """The PATH behind the build's own Python."""
@@ -85,6 +106,7 @@ class Toolchain:
             "LANG": "C.UTF-8",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
+            "PYTHONPYCACHEPREFIX": str(self._bytecode),
             "UV_PYTHON": str(python / "bin" / "python"),  # also where `uv pip install --system` installs
             **_caches(os.environ, Path.home()),
         }
@@ -161,6 +183,7 @@ def _caches(environment: Mapping[str, str], home: Path) -> dict[str, str]:
         "UV_CACHE_DIR": environment.get("UV_CACHE_DIR", str(home / ".cache" / "uv")),
         "PIP_CACHE_DIR": environment.get("PIP_CACHE_DIR", str(home / ".cache" / "pip")),
         "npm_config_cache": str(home / ".npm"),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(home / ".cache" / "aws" / "jsii" / "package-cache"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
     }

@@ -230,9 +230,16 @@ class TestShell:
         build = builds.run(given)
         assert build["buildStatus"] == "SUCCEEDED", builds.log(build)
         log = builds.log(build)
-        assert re.search(r"prefix .*/codebuild/builds/[0-9a-f-]+/python", log)
+        assert re.search(r"prefix .*/codebuild/pythons/\d+", log)
         assert "\nclean" in log
         assert "\nhas credentials" in log
+
+    def test_what_a_build_installs_is_not_there_in_the_next(self, builds: Builds) -> None:
+        made = "python -c \"import sysconfig, pathlib; pathlib.Path(sysconfig.get_path('purelib'), 'mine.py').touch()\""
+        looked = "python -c 'import mine' 2>/dev/null && echo found || echo absent"
+        first, second = builds.run(commands(build=[made, looked])), builds.run(commands(build=[looked]))
+        assert "\nfound" in builds.log(first)
+        assert "\nabsent" in builds.log(second)
 
     def test_the_builds_folder_is_gone_afterwards(self, builds: Builds) -> None:
         build = builds.run(commands(build=['echo "folder=$CODEBUILD_SRC_DIR"']))

@@ -71,7 +71,8 @@ class Bench:
             role_environment=lambda role_arn, name: {},
         )  # fmt: skip
         self.toolchain: Any = SimpleNamespace(
-            make_python=lambda path: path.mkdir(), runtimes=dict,
+            take_python=lambda: Path("python"), return_python=lambda path: None, forget_bytecode=lambda directory: None,
+            runtimes=dict,
             environment=lambda python, home: {"PATH": "/usr/bin:/bin", "HOME": str(home)},
         )  # fmt: skip
 
@@ -150,10 +151,10 @@ def test_a_role_that_cannot_be_assumed_fails_the_provisioning(bench: Bench) -> N
 
 
 def test_a_fault_of_the_local_cloud_ends_the_build_and_says_so(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    def break_down(path: Path) -> None:
+    def break_down() -> Path:
         raise RuntimeError("no space left")
 
-    bench.toolchain.make_python = break_down
+    bench.toolchain.take_python = break_down
     build = bench.run("version: 0.2\nphases:\n  build:\n    commands: [echo]\n")
     assert (build["buildStatus"], build["currentPhase"]) == ("FAULT", "COMPLETED")
     assert "no space left" in build["phases"][0]["contexts"][0]["message"]
