@@ -1,0 +1,178 @@
+"""Serves the model as SageMaker asks for it: GET /ping and POST /invocations, in one process for each CPU.
+
+A process loads the model before it listens, and /ping says 200 only when all processes have loaded it.
+"""
+
+import multiprocessing
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from numpy.typing import NDArray
+
+from model_code import model
+from model_code.errors import RequestError
+from model_code.log import say
+from model_code.paths import Paths
+from model_code.predictions import checked_predictions
+from model_code.records import Column, declared_columns
+from model_code.request_body import read_csv, read_json
+
+LARGEST_BODY_BYTES = 6_291_456
+"""SageMaker sends no larger body to a real-time endpoint (InvokeEndpoint, Body)."""
+
+CSV, JSON = "text/csv", "application/json"
+
+_DISCARDED_BLOCKS = 10
+_GRACE_SECONDS = 25  # SageMaker kills the container 30 s after SIGTERM
+_READERS = {CSV: read_csv, JSON: read_json}
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class Predictor(Protocol):
+    """What load in model.py returns."""
+
+    def predict(self, records: Any) -> Any:
+        """One number for each record."""
+        ...
+
+
+class Application:
+    """The WSGI callable.
+
+    Args:
+        predictor: the loaded model.
+        columns: what a record holds.
+        ready: whether the server may be sent requests.
+    """
+
+    def __init__(self, predictor: Predictor, columns: Sequence[Column], ready: Callable[[], bool]) -> None:
+        self._predictor = predictor
+        self._columns = columns
+        self._ready = ready
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        """Answer one request."""
+        headers: list[tuple[str, str]] = []
+        try:
+            status, content_type, body = self._answer(environ)
+        except RequestError as error:
+            status, content_type, body = error.status, JSON, _error_document(str(error), **error.details)
+            if status == HTTPStatus.METHOD_NOT_ALLOWED:
+                headers.append(("Allow", str(error.details["allowed"])))
+        except Exception as error:  # one request must not end the server
+            traceback.print_exc()
+            message = f"the model failed: {type(error).__name__}, its traceback is in the endpoint's log"
+            status, content_type, body = HTTPStatus.INTERNAL_SERVER_ERROR, JSON, _error_document(message)
+        headers += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _answer(self, environ: dict[str, Any]) -> tuple[HTTPStatus, str, bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/ping":
+            _require_method(environ, "GET")
+            return HTTPStatus.OK if self._ready() else HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b""
+        if path != "/invocations":
+            raise RequestError(f"there is no {path}", HTTPStatus.NOT_FOUND, value=path, allowed="/ping, /invocations")
+        _require_method(environ, "POST")
+        content_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if content_type not in _READERS:
+            raise RequestError(
+                f"the content type must be {CSV} or {JSON}, got {content_type or 'none'}",
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, value=content_type, allowed=f"{CSV}, {JSON}",
+            )  # fmt: skip
+        predictions = self._predict(_READERS[content_type](_read_body(environ), self._columns))
+        return HTTPStatus.OK, content_type, _WRITERS[content_type](predictions)
+
+    def _predict(self, records: dict[str, list[Any]]) -> NDArray[Any]:
+        count = len(records[self._columns[0].name])
+        return checked_predictions(self._predictor.predict(records), count)
+
+
+def _require_method(environ: dict[str, Any], allowed: str) -> None:
+    method = environ["REQUEST_METHOD"]
+    if method != allowed:
+        message = f"{environ['PATH_INFO']} takes {allowed}, got {method}"
+        raise RequestError(message, HTTPStatus.METHOD_NOT_ALLOWED, value=method, allowed=allowed)
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    stream = environ["wsgi.input"]
+    body: bytes = stream.read(LARGEST_BODY_BYTES + 1)
+    if len(body) > LARGEST_BODY_BYTES:
+        _discard(stream)
+        message = f"the body may have {LARGEST_BODY_BYTES:,} bytes, it has more: send fewer records at once"
+        raise RequestError(message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, allowed=LARGEST_BODY_BYTES)
+    if not body:
+        raise RequestError("the body must hold at least one record, it is empty")
+    return body
+
+
+def _discard(stream: Any) -> None:
+    """Read the rest of a body that is too large: a client reads the answer only when all is sent."""
+    for _ in range(_DISCARDED_BLOCKS):
+        if not stream.read(LARGEST_BODY_BYTES):
+            return
+
+
+def _error_document(message: str, **details: object) -> bytes:
+    return orjson.dumps({"error": {"message": message, **details}})
+
+
+def _as_csv(predictions: NDArray[Any]) -> bytes:
+    return "".join(f"{prediction}\n" for prediction in predictions.tolist()).encode()
+
+
+def _as_json(predictions: NDArray[Any]) -> bytes:
+    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+_WRITERS: dict[str, Callable[[NDArray[Any]], bytes]] = {CSV: _as_csv, JSON: _as_json}
+
+
+def run(paths: Paths, address: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM.
+
+    Args:
+        address: to listen on; SageMaker needs 0.0.0.0 in a container.
+        port: 8080, unless SageMaker says another.
+        workers: number of processes.
+    """
+    columns = declared_columns(model.COLUMNS)
+    loaded = multiprocessing.Value("i", 0)
+    server = Granian(
+        target="model_code.serve",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        blocking_threads=1,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=_GRACE_SECONDS,
+    )
+    say(f"serving on {address}:{port} with {workers} processes")
+    server.serve(target_loader=partial(_load, paths.model, columns, loaded, workers), wrap_loader=False)
+
+
+def _load(model_dir: Path, columns: tuple[Column, ...], loaded: Any, workers: int) -> Application:
+    """Load the model into one process; a model that cannot be loaded ends the server."""
+    try:
+        predictor = model.load(model_dir)
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(f"the model in {model_dir} cannot be loaded: {type(error).__name__}: {error}")
+    with loaded.get_lock():
+        loaded.value += 1
+    return Application(predictor, columns, ready=lambda: loaded.value >= workers)

@@ -1,0 +1,62 @@
+"""Trains the model on the channels train and validation, and prints the metrics that SageMaker reads from the log."""
+
+import shutil
+import time
+from typing import Any
+
+import polars as pl
+
+from model_code import model
+from model_code.errors import DataError, ModelError
+from model_code.hyperparameters import read_hyperparameters
+from model_code.log import say
+from model_code.paths import Paths
+from model_code.predictions import checked_predictions
+
+
+class TrainingStopped(BaseException):
+    """SIGTERM came; not an Exception, so that no `except Exception` in a model holds it up."""
+
+
+def run(paths: Paths) -> None:
+    """Train, and print the metrics on the validation set.
+
+    Raises:
+        HyperparameterError: slipway.yaml asks for what the model does not have.
+        DataError: a channel is missing.
+        ModelError: `train` in model.py wrote no model, or one that does not work.
+    """
+    hyperparameters = read_hyperparameters(paths.hyperparameters, model.Hyperparameters)
+    say(f"training with {hyperparameters}")
+    train_records, validation_records = (_read_channel(paths, name) for name in ("train", "validation"))
+    paths.model.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    model.train(train_records, validation_records, hyperparameters, paths.model)
+    say(f"trained in {time.perf_counter() - started:.2f} s")
+    size = sum(file.stat().st_size for file in paths.model.rglob("*") if file.is_file())
+    if not size:
+        raise ModelError("train in model.py returned, but wrote nothing into model_dir")
+    say(f"the model takes {size / 2**20:.2f} MiB")
+    predictions = checked_predictions(model.load(paths.model).predict(validation_records), validation_records.height)
+    for name, value in model.metrics(validation_records[model.LABEL].to_numpy(), predictions).items():
+        say(f"validation:{name}={value:.6g}")
+
+
+def clear_model(paths: Paths) -> None:
+    """Remove what an unfinished training wrote: SageMaker keeps the model of a stopped job."""
+    shutil.rmtree(paths.model, ignore_errors=True)
+
+
+def stop(signal_number: int, frame: Any) -> None:
+    """Signal handler: end the training between two steps of Python code."""
+    raise TrainingStopped
+
+
+def _read_channel(paths: Paths, name: str) -> pl.DataFrame:
+    file = paths.channel(name)
+    try:
+        records = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"the channel {name} must hold {file.name}, written by `prepare`: {error}") from error
+    say(f"{name}: {records.height:,} records")
+    return records

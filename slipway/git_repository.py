@@ -1,0 +1,106 @@
+"""The project's git repository: its remote `slipway`, what would be pushed, and the push."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from slipway.errors import GitError
+
+REMOTE = "slipway"
+
+
+@dataclass(frozen=True)
+class GitRepository:
+    """The repository around `root`.
+
+    Args:
+        root: the project's folder.
+        environment: the target's, for credential helpers and proxies.
+    """
+
+    root: Path
+    environment: Mapping[str, str]
+
+    def require(self) -> None:
+        """Raise GitError when this is no git repository or has no commit yet."""
+        if not self._succeeds("rev-parse", "--git-dir"):
+            raise GitError(f"{self.root} is not a git repository", "git init -b main && git add -A && git commit")
+        if not self._succeeds("rev-parse", "--verify", "HEAD"):
+            raise GitError("the git repository has no commit yet", "git add -A && git commit")
+
+    def head(self) -> str:
+        """The commit that is checked out, 40 hex digits."""
+        return self._run("rev-parse", "HEAD").strip()
+
+    def uncommitted_changes(self) -> list[str]:
+        """The files that differ from HEAD, as `git status --short` lists them."""
+        return self._run("status", "--short").splitlines()
+
+    def remote_url(self) -> str | None:
+        """The URL of the remote `slipway`; None when there is no such remote."""
+        done = self._git("remote", "get-url", REMOTE)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def set_remote(self, url: str) -> bool:
+        """Let the remote `slipway` point to `url`; returns whether anything changed."""
+        present = self.remote_url()
+        if present == url:
+            return False
+        self._run("remote", "add" if present is None else "set-url", REMOTE, url)
+        return True
+
+    def remove_remote(self) -> bool:
+        """Remove the remote `slipway`; returns whether there was one."""
+        if self.remote_url() is None:
+            return False
+        self._run("remote", "remove", REMOTE)
+        return True
+
+    def use_codecommit_credentials(self, url: str, profile: str | None) -> None:
+        """Let git ask the aws command for credentials, for the host of `url` and in this repository only.
+
+        Source: https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-https-unixes.html
+        """
+        scope = "credential.{0.scheme}://{0.netloc}".format(urlsplit(url))
+        aws = "aws" if profile is None else f"aws --profile {profile}"
+        self._run("config", f"{scope}.helper", f"!{aws} codecommit credential-helper $@")
+        self._run("config", f"{scope}.UseHttpPath", "true")
+
+    def push(self, branch: str) -> bool:
+        """Push HEAD to a branch of the remote `slipway`.
+
+        Returns:
+            Whether the branch moved; False when it was up to date.
+
+        Raises:
+            GitError: the push was refused.
+        """
+        done = self._git("push", "--porcelain", REMOTE, f"HEAD:refs/heads/{branch}")
+        if done.returncode != 0:
+            said = (done.stderr + done.stdout).strip()
+            rewritten = "[rejected]" in said
+            raise GitError(
+                f"git push {REMOTE} HEAD:{branch} was refused:\n{said}",
+                f"git fetch {REMOTE} && git rebase {REMOTE}/{branch}" if rewritten else None,
+            )
+        return not any(line.startswith("=\t") for line in done.stdout.splitlines())
+
+    def _succeeds(self, *arguments: str) -> bool:
+        return self._git(*arguments).returncode == 0
+
+    def _run(self, *arguments: str) -> str:
+        done = self._git(*arguments)
+        if done.returncode != 0:
+            raise GitError(f"git {' '.join(arguments)} failed: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def _git(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**self.environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        try:
+            return subprocess.run(
+                ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise GitError("the git command is not installed", "install git") from error

@@ -1,0 +1,324 @@
+"""The container's contract with SageMaker, with real processes and real HTTP."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from model_code import model
+from model_code.prepare import data_version
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"this did not come true within {seconds} s"
+        time.sleep(0.01)
+
+
+# --- prepare, train, evaluate ---------------------------------------------------------------------------------------
+
+
+def test_prepare_writes_three_parts_and_says_what_they_are(line: Any) -> None:
+    assert line.prepared.returncode == 0, line.prepared.stderr
+    parts = {
+        name: pl.read_parquet(line.dataset / name / "records.parquet") for name in ("train", "validation", "holdout")
+    }
+    manifest = line.document("processing/output/dataset/manifest.json")
+    assert manifest["rows"] == {name: part.height for name, part in parts.items()} == {
+        "train": 849, "validation": 204, "holdout": 410,
+    }  # fmt: skip
+    assert manifest["mean_label"] == {name: part["late"].cast(pl.Float64).mean() for name, part in parts.items()}
+    assert manifest["windows"]["holdout"] == ["2013-02-06 05:15:00", "2013-02-19 23:15:00"]
+    assert list(manifest["columns"]) == [*model.COLUMNS, model.LABEL] == parts["holdout"].columns
+
+
+def test_the_data_version_is_that_of_the_raw_files(line: Any, raw: Path, tmp_path: Path) -> None:
+    manifest = line.document("processing/output/dataset/manifest.json")
+    assert manifest["data_version"] == data_version(raw)
+    copy = shutil.copytree(raw, tmp_path / "copy", copy_function=shutil.copyfile)
+    assert data_version(copy) == data_version(raw)
+    (copy / "weather/2013-01.parquet").rename(copy / "weather/renamed.parquet")
+    assert data_version(copy) != data_version(raw)
+
+
+def test_the_data_version_is_reckoned_as_sha256sum_would(tmp_path: Path) -> None:
+    for name, content in (("b/2", b"two"), ("a", b"one")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    listing = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in (("a", b"one"), ("b/2", b"two"))
+    )
+    assert data_version(tmp_path) == hashlib.sha256(listing.encode()).hexdigest()
+
+
+def test_train_writes_a_model_and_a_log_that_sagemaker_can_read(line: Any) -> None:
+    assert line.trained.returncode == 0, line.trained.stderr
+    assert sorted(path.name for path in (line.base / "model").iterdir()) == ["categories.json", "model.ubj"]
+    log = line.trained.stdout
+    assert "Hyperparameters(trees=40, max_depth=6, learning_rate=0.1)" in log
+    assert len(re.findall(r"^\[\d+\].*train-logloss:0\.\d+ +validation-logloss:0\.\d+$", log, re.MULTILINE)) > 5
+    metrics = dict(re.findall(r"validation:(\w+)=([-+0-9.eE]+)", log))
+    assert set(metrics) == {"roc_auc", "log_loss", "brier_score"}
+    assert 0.6 < float(metrics["roc_auc"]) < 1
+
+
+def test_evaluate_scores_the_whole_holdout(line: Any) -> None:
+    assert line.evaluated.returncode == 0, line.evaluated.stderr
+    evaluation = line.document("processing/output/evaluation/evaluation.json")
+    holdout = pl.read_parquet(line.dataset / "holdout/records.parquet")
+    predictions = model.load(line.base / "model").predict(holdout).astype("float64")
+    assert evaluation == {"metrics": model.metrics(holdout["late"].to_numpy(), predictions), "rows": holdout.height}
+    assert evaluation["metrics"]["roc_auc"] > 0.65
+
+
+def test_samples_hold_a_hundred_records_of_all_times_with_their_predictions(line: Any) -> None:
+    samples = line.document("processing/output/evaluation/samples.json")
+    assert samples["columns"] == list(model.COLUMNS)
+    assert len(samples["records"]) == len(samples["predictions"]) == 100
+    assert samples["records"][0]["scheduled_departure"].startswith("2013-02-06")
+    assert samples["records"][-1]["scheduled_departure"].startswith("2013-02-19")
+    assert all(list(record) == list(model.COLUMNS) for record in samples["records"])
+
+
+def test_sigterm_ends_a_training_at_once_and_keeps_no_half_model(
+    line: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(line.base / "input", tmp_path / "input")
+    (tmp_path / "input/config/hyperparameters.json").write_text('{"trees": "1000000"}')
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/half").touch()
+    training = subprocess.Popen(
+        [sys.executable, "-m", "model_code", "train"], env={**environment, "SAGEMAKER_BASE_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert training.stdout is not None
+    assert any(text.startswith("[0]") for text in training.stdout)
+    training.terminate()
+    told = training.communicate(timeout=20)[0]
+    assert training.returncode == 128 + signal.SIGTERM
+    assert told.endswith("stopped by SIGTERM: the training is not finished, no model is kept\n")
+    assert not (tmp_path / "model").exists()
+    assert not (tmp_path / "output/failure").exists()
+
+
+# --- serve ----------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """`python -m model_code serve` on a free port of the loopback."""
+
+    def __init__(self, base: Path, environment: dict[str, str], **variables: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = base / "server.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "model_code", "serve"],
+                env={
+                    **environment, "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(self.port),
+                    "SAGEMAKER_MODEL_SERVER_WORKERS": "2",
+                    "PYTHONWARNINGS": "error,default::DeprecationWarning",  # granian forks, of which Python 3.12 warns
+                    **variables,
+                },
+                cwd=environment["PYTHONPATH"], stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> tuple[int, bytes]:
+        with contextlib.closing(self.connection()) as connection:
+            connection.request(method, path, body, {"Content-Type": content_type})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def predict(self, records: list[dict[str, Any]]) -> list[float]:
+        status, body = self.call("POST", "/invocations", json.dumps({"instances": records}))
+        assert status == 200, body
+        predictions: list[float] = json.loads(body)["predictions"]
+        return predictions
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError):
+            return self.call("GET", "/ping")[0] == 200
+        return False
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(line: Any, environment: dict[str, str]) -> Iterator[Server]:
+    server = Server(line.base, environment)
+    try:
+        wait_until(server.ready)
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def samples(line: Any) -> dict[str, Any]:
+    document: dict[str, Any] = line.document("processing/output/evaluation/samples.json")
+    return document
+
+
+def test_ping_has_an_empty_body(server: Server) -> None:
+    assert server.call("GET", "/ping") == (200, b"")
+
+
+def test_json_gets_what_the_model_predicted_offline_one_by_one_and_together(
+    server: Server, samples: dict[str, Any]
+) -> None:
+    assert server.predict(samples["records"]) == samples["predictions"]
+    alone = [server.predict([record])[0] for record in samples["records"][:5]]
+    assert alone == samples["predictions"][:5]
+
+
+def test_csv_gets_what_the_model_predicted_offline(server: Server, samples: dict[str, Any]) -> None:
+    rows = [[record[column] for column in samples["columns"]] for record in samples["records"]]
+    body = "".join(",".join("" if value is None else str(value) for value in row) + "\n" for row in rows)
+    status, answer = server.call("POST", "/invocations", body, "text/csv")
+    assert status == 200
+    assert [float(text) for text in answer.decode().splitlines()] == samples["predictions"]
+
+
+def test_a_body_in_chunks_is_read(server: Server, samples: dict[str, Any]) -> None:
+    body = json.dumps(samples["records"][0]).encode()
+    status, answer = server.call("POST", "/invocations", iter([body[:50], body[50:]]))
+    assert (status, json.loads(answer)["predictions"]) == (200, samples["predictions"][:1])
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["at once", "in chunks"])
+def test_a_body_that_is_too_large_is_refused_and_the_client_hears_why(server: Server, chunked: bool) -> None:
+    body = b" " * 30_000_000
+    status, answer = server.call(
+        "POST", "/invocations", iter([body[:15_000_000], body[15_000_000:]]) if chunked else body
+    )
+    assert status == 413
+    assert json.loads(answer)["error"]["allowed"] == 6_291_456
+
+
+def test_the_server_lives_on_after_hostile_input(server: Server, samples: dict[str, Any]) -> None:
+    hostile = [(b"\xff\xfe\x00", "text/csv", 400), (b"{", "application/json", 400), (b"1", "a/b", 415)]
+    for body, content_type, status in hostile:
+        assert server.call("POST", "/invocations", body, content_type)[0] == status
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+    assert server.predict(samples["records"][:1]) == samples["predictions"][:1]
+
+
+def test_sigterm_ends_the_server_with_exit_code_0_and_frees_the_port(server: Server) -> None:
+    """The last one that uses the server."""
+    server.process.terminate()
+    assert server.process.wait(timeout=20) == 0
+    with pytest.raises(ConnectionRefusedError):
+        server.call("GET", "/ping")
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    server = Server(tmp_path, environment, SAGEMAKER_MODEL_SERVER_WORKERS="1")
+    try:
+        assert server.process.wait(timeout=20) == 1
+        assert f"the model in {tmp_path / 'model'} cannot be loaded: FileNotFoundError" in server.log.read_text()
+    finally:
+        server.kill()
+
+
+# --- serve, with a model of another team ----------------------------------------------------------------------------
+
+SLOW_MODEL = """
+import time
+from pathlib import Path
+
+COLUMNS = {"x": float}
+HERE = Path(__file__).parent
+
+
+def wait_for(name):
+    while not (HERE / name).exists():
+        time.sleep(0.01)
+
+
+class Model:
+    def predict(self, records):
+        (HERE / "predicting").touch()
+        wait_for("may predict")
+        return records["x"]
+
+
+def load(model_dir):
+    try:
+        (HERE / "loaded by one").touch(exist_ok=False)
+    except FileExistsError:
+        wait_for("may load")
+    return Model()
+"""
+
+
+@pytest.fixture
+def slow(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    """A server of another model.py: its second process waits to load, its predictions wait too."""
+    shutil.copytree(Path(model.__file__).parent, tmp_path / "model_code", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "model_code/model.py").write_text(SLOW_MODEL)
+    server = Server(tmp_path, {**environment, "PYTHONPATH": str(tmp_path)})
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def test_ping_says_503_until_every_process_has_loaded_the_model(slow: Server, tmp_path: Path) -> None:
+    def ping() -> int | None:
+        with contextlib.suppress(OSError):
+            return slow.call("GET", "/ping")[0]
+        return None
+
+    wait_until(lambda: ping() is not None)
+    assert [ping() for _ in range(20)] == [503] * 20
+    (tmp_path / "model_code/may load").touch()
+    wait_until(lambda: ping() == 200)
+
+
+def test_sigterm_lets_a_request_in_flight_finish(slow: Server, tmp_path: Path) -> None:
+    def refuses() -> bool:
+        with contextlib.suppress(ConnectionRefusedError):
+            slow.call("GET", "/ping")
+            return False
+        return True
+
+    (tmp_path / "model_code/may load").touch()
+    wait_until(slow.ready)
+    with contextlib.closing(slow.connection()) as connection:
+        connection.request("POST", "/invocations", b'{"x": 1.5}', {"Content-Type": "application/json"})
+        wait_until((tmp_path / "model_code/predicting").exists)
+        slow.process.terminate()
+        (tmp_path / "model_code/may predict").touch()
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b'{"predictions":[1.5]}')
+    assert slow.process.wait(timeout=20) == 0
+    wait_until(refuses)

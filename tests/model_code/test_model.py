@@ -1,0 +1,225 @@
+"""Code, data and behaviour tests of the example's model. Replace them along with model.py."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from model_code import model
+from model_code.records import as_documents, check_records, declared_columns
+from model_code.request_body import read_csv, read_json
+
+COLUMNS = declared_columns(model.COLUMNS)
+CATEGORIES = {"carrier": ["AA", "UA"], "origin": ["EWR"], "dest": ["SFO"]}
+RECORD = {
+    "scheduled_departure": datetime(2013, 3, 18, 23, 15), "sched_arr_time": 130, "carrier": "UA", "origin": "EWR",
+    "dest": "SFO", "distance": 2565.0, "temp": 41.0, "dewp": 30.0, "humid": 60.0, "wind_dir": 200.0, "wind_speed": 9.0,
+    "wind_gust": None, "precip": 0.1, "pressure": 1012.0, "visib": 10.0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def records(raw: Path) -> pl.DataFrame:
+    return model.read_records(raw)
+
+
+@pytest.fixture(scope="module")
+def trained(records: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> model.Model:
+    return fit(records, tmp_path_factory.mktemp("model"), trees=60, learning_rate=0.1)
+
+
+def fit(records: pl.DataFrame, directory: Path, **hyperparameters: float) -> model.Model:
+    directory.mkdir(exist_ok=True)
+    model.train(records, records[:50], model.Hyperparameters(**hyperparameters), directory)
+    return model.load(directory)
+
+
+def as_columns(*records: dict[str, object]) -> dict[str, list[object]]:
+    return {name: [record[name] for record in records] for name in model.COLUMNS}
+
+
+def feature(name: str, **changes: object) -> float:
+    values = model.features(as_columns({**RECORD, **changes}), CATEGORIES)
+    return float(values[0, model.FEATURES.index(name)])
+
+
+# --- Code -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_clock_and_the_weekday_of_a_departure_become_numbers() -> None:
+    assert feature("minute_of_day") == 23 * 60 + 15
+    assert feature("weekday") == 0  # a Monday
+    assert feature("weekday", scheduled_departure=datetime(2013, 3, 24, 0, 0)) == 6
+
+
+def test_an_arrival_after_midnight_does_not_make_the_flight_negative() -> None:
+    assert feature("scheduled_minutes") == 135
+    assert feature("scheduled_minutes", scheduled_departure=datetime(2013, 3, 18, 9, 0), sched_arr_time=1130) == 150
+
+
+def test_a_category_is_its_place_and_one_never_seen_is_missing() -> None:
+    assert feature("carrier") == 1
+    assert np.isnan(feature("carrier", carrier="new"))
+
+
+def test_missing_weather_is_nan_and_other_features_stay() -> None:
+    assert np.isnan(feature("wind_gust"))
+    assert feature("temp") == 41
+
+
+def test_training_and_serving_make_the_same_features(records: pl.DataFrame) -> None:
+    sample = records[::50]
+    offline = model.features(sample, CATEGORIES)
+    documents = as_documents(sample, COLUMNS)
+    from_json = read_json(json.dumps({"instances": documents}).encode(), COLUMNS)
+    lines = [
+        ",".join("" if record[name] is None else str(record[name]) for name in model.COLUMNS) for record in documents
+    ]
+    from_csv = read_csv("\n".join(lines).encode(), COLUMNS)
+    np.testing.assert_array_equal(offline, model.features(from_json, CATEGORIES))
+    np.testing.assert_array_equal(offline, model.features(from_csv, CATEGORIES))
+    assert np.isnan(offline).any()
+
+
+# --- Data -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_records_keep_to_the_declared_columns(records: pl.DataFrame) -> None:
+    check_records(records, COLUMNS, model.LABEL)
+    assert records.columns == [*model.COLUMNS, model.LABEL]
+
+
+def test_nothing_known_after_the_scheduled_departure_is_a_column(records: pl.DataFrame) -> None:
+    later = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
+    assert not later & set(model.COLUMNS)
+    assert later.isdisjoint(records.columns)
+
+
+def test_cancelled_flights_are_left_out_with_their_number_in_the_log(
+    raw: Path, records: pl.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.read_records(raw)
+    assert "1,500 flights, 37 left out: cancelled or diverted" in capsys.readouterr().out
+    assert records.height == 1463
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(15, 0), (16, 1)], ids=["15 minutes", "16 minutes"])
+def test_late_means_more_than_15_minutes(tmp_path: Path, minutes: int, late: int) -> None:
+    write_one_flight(tmp_path, arr_delay=minutes)
+    assert model.read_records(tmp_path)["late"].to_list() == [late]
+
+
+def test_the_weather_is_that_of_the_hour_before(tmp_path: Path) -> None:
+    write_one_flight(tmp_path, weather_hours=(-2, -1, 0, 1))
+    assert model.read_records(tmp_path)["temp"].to_list() == [-1.0]
+
+
+def test_a_flight_without_a_weather_report_stays_with_missing_weather(tmp_path: Path) -> None:
+    write_one_flight(tmp_path, weather_hours=(0, 1))
+    assert model.read_records(tmp_path).select(model.WEATHER).row(0) == (None,) * len(model.WEATHER)
+
+
+def test_two_reports_of_one_hour_are_refused_because_they_would_double_flights(tmp_path: Path) -> None:
+    write_one_flight(tmp_path, weather_hours=(-1, -1))
+    with pytest.raises(pl.exceptions.ComputeError, match="m:1"):
+        model.read_records(tmp_path)
+
+
+def write_one_flight(directory: Path, arr_delay: int = 0, weather_hours: tuple[int, ...] = (-1,)) -> None:
+    """A flight at 8:15, and reports some hours from its hour, whose temperature is that number."""
+    at = datetime(2013, 1, 1, 13, tzinfo=UTC)
+    flight = {
+        "year": 2013, "month": 1, "day": 1, "hour": 8, "minute": 15, "time_hour": at, "sched_arr_time": 1000,
+        "arr_delay": arr_delay, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565,
+    }  # fmt: skip
+    report = dict.fromkeys(model.WEATHER, 0.0) | {"origin": "EWR"}
+    reports = [report | {"time_hour": at + timedelta(hours=n), "temp": float(n)} for n in weather_hours]
+    for name, rows in (("flights", [flight]), ("weather", reports)):
+        (directory / name).mkdir()
+        pl.DataFrame(rows).write_parquet(directory / name / "2013-01.parquet")
+
+
+# --- Behaviour ------------------------------------------------------------------------------------------------------
+
+
+def log_loss(fitted: model.Model, records: pl.DataFrame) -> float:
+    return model.metrics(records["late"].to_numpy(), fitted.predict(records).astype(np.float64))["log_loss"]
+
+
+def test_more_trees_lower_the_loss_in_training(records: pl.DataFrame, tmp_path: Path) -> None:
+    losses = [log_loss(fit(records, tmp_path / str(trees), trees=trees), records) for trees in (1, 10, 40)]
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_a_small_batch_can_be_learned_by_heart(records: pl.DataFrame, tmp_path: Path) -> None:
+    batch = records[:40]
+    assert log_loss(fit(batch, tmp_path, trees=200, learning_rate=1.0), batch) < 0.15
+
+
+def test_what_is_in_the_data_is_found_on_days_not_seen(records: pl.DataFrame, tmp_path: Path) -> None:
+    seen, unseen = records[:1000], records[1000:]
+    fitted = fit(seen, tmp_path, trees=60, learning_rate=0.1)
+    metrics = model.metrics(unseen["late"].to_numpy(), fitted.predict(unseen).astype(np.float64))
+    assert metrics["roc_auc"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("change", "harmless"),
+    [
+        (pl.lit(0.3).alias("precip"), pl.lit(0.0).alias("precip")),
+        (pl.lit("ZZ").alias("carrier"), pl.lit("AA").alias("carrier")),
+        (
+            pl.lit(datetime(2013, 2, 4, 20, 15)).alias("scheduled_departure"),
+            pl.lit(datetime(2013, 2, 4, 9, 15)).alias("scheduled_departure"),
+        ),
+    ],
+    ids=["rain", "the carrier that is often late", "the evening"],
+)
+def test_what_delays_flights_makes_them_more_likely_to_be_late(
+    trained: model.Model, records: pl.DataFrame, change: pl.Expr, harmless: pl.Expr
+) -> None:
+    worse, better = (trained.predict(records.with_columns(value)).mean() for value in (change, harmless))
+    assert worse > better + 0.1
+
+
+def test_a_week_later_is_the_same_flight(trained: model.Model, records: pl.DataFrame) -> None:
+    later = records.with_columns(pl.col("scheduled_departure") + timedelta(weeks=1))
+    np.testing.assert_array_equal(trained.predict(records), trained.predict(later))
+
+
+def test_a_prediction_does_not_depend_on_the_records_beside_it(trained: model.Model, records: pl.DataFrame) -> None:
+    batch = trained.predict(records)
+    np.testing.assert_array_equal(batch[::-1], trained.predict(records.reverse()))
+    alone = [float(trained.predict(records[n])[0]) for n in range(20)]
+    assert alone == batch[:20].tolist()
+
+
+def test_probabilities_are_given_for_records_never_seen(trained: model.Model) -> None:
+    unknown = {**RECORD, "carrier": "new", "dest": "XXX", **dict.fromkeys(model.WEATHER)}
+    (probability,) = trained.predict(as_columns(unknown))
+    assert 0 < probability < 1
+
+
+def test_the_same_data_gives_the_same_bytes_and_a_loaded_model_says_the_same(
+    records: pl.DataFrame, tmp_path: Path
+) -> None:
+    first, second = (fit(records, tmp_path / name, trees=10) for name in ("first", "second"))
+    np.testing.assert_array_equal(first.predict(records), second.predict(records))
+    files = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert files == ["categories.json", "model.ubj"]
+    for name in files:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [({"trees": 0}, "trees must be 1 or more, got 0"), ({"max_depth": 17}, "max_depth must be 1 to 16, got 17"),
+     ({"learning_rate": 0.0}, "learning_rate must be above 0 and at most 1, got 0.0")],
+    ids=["no trees", "too deep", "no learning"],
+)  # fmt: skip
+def test_hyperparameters_out_of_range_are_refused(values: dict[str, float], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        model.Hyperparameters(**values)
