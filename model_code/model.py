@@ -23,8 +23,8 @@ import numpy as np
 import polars as pl
 import xgboost
 from numpy.typing import NDArray
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from model_code.classification_metrics import brier_score, log_loss, roc_auc
 from model_code.log import say
 from model_code.records import Records
 from model_code.tables import read_table
@@ -175,7 +175,7 @@ def load(model_dir: Path) -> Model:
 def metrics(labels: NDArray[np.int8], predictions: NDArray[np.float64]) -> dict[str, float]:
     """How good predictions are; slipway.yaml sets limits to these names."""
     return {
-        "roc_auc": roc_auc(labels, predictions),
-        "log_loss": log_loss(labels, predictions),
-        "brier_score": brier_score(labels, predictions),
+        "roc_auc": float(roc_auc_score(labels, predictions)),
+        "log_loss": float(log_loss(labels, predictions, labels=[0, 1])),
+        "brier_score": float(brier_score_loss(labels, predictions, pos_label=1)),
     }

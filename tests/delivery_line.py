@@ -1,4 +1,4 @@
-"""A whole delivery line for tests: a copy of the project, deployed to a local cloud of its own by the slipway command."""
+"""A whole delivery line for tests: a copy of the project, deployed to a local cloud of its own by slipway."""
 
 import os
 import re
@@ -78,7 +78,9 @@ class DeliveryLine:
 
     def environment(self) -> dict[str, str]:
         """The user's environment without anything of AWS, git or Slipway in it."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SLIPWAY_", "GIT_DIR"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SLIPWAY_", "GIT_DIR"))
+        }
         identity = {"GIT_AUTHOR_NAME": "A Tester", "GIT_AUTHOR_EMAIL": "tester@example.com",
                     "GIT_COMMITTER_NAME": "A Tester", "GIT_COMMITTER_EMAIL": "tester@example.com"}  # fmt: skip
         tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -72,7 +72,11 @@ def test_a_bad_model_is_rejected_with_its_reasons_and_nothing_is_deployed(line: 
 
 
 def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) -> None:
-    line.edit("model_code/model.py", r"^(def train\([^)]*\)[^:]*:)$", r'\1\n    raise ValueError("the model is broken on purpose")')
+    line.edit(
+        "model_code/model.py",
+        r"^(def train\([^)]*\)[^:]*:)$",
+        r'\1\n    raise ValueError("the model is broken on purpose")',
+    )
     watched = _push_change(line, "A broken model")
     assert watched.returncode == 1
     assert "the model is broken on purpose" in line.slipway("status", check=False).stdout
@@ -122,5 +126,5 @@ def test_a_second_up_changes_nothing(line: DeliveryLine) -> None:
 
 
 def test_the_server_is_healthy(line: DeliveryLine) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{line.port}/_ministack/health") as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(f"http://127.0.0.1:{line.port}/_ministack/health") as answer:
         assert answer.status == 200
