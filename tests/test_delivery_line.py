@@ -42,8 +42,10 @@ def _as_pushed_first(line: DeliveryLine) -> Iterator[None]:
 def test_the_first_model_is_served_in_production(line: DeliveryLine) -> None:
     assert line.served_package("production").endswith("model-package/flight-delays/1")
     assert line.executions()[0]["status"] == "Succeeded"
-    answer = line.slipway("invoke").stdout
-    assert "late" in answer
+    rows = [row.split() for row in line.slipway("invoke").stdout.splitlines()]
+    predictions = [(row[0], row[1]) for row in rows if row and row[0].startswith("0.")]
+    assert len(predictions) == 5
+    assert all(served == offline for served, offline in predictions)
 
 
 def test_the_registered_package_says_what_it_was_made_of(line: DeliveryLine) -> None:

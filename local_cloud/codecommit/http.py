@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import re
+import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
@@ -48,7 +50,7 @@ class GitHttpApp:
         self, scope: Scope, receive: Receive, send: Send, git: GitRepository, name: str, service: str
     ) -> None:
         process = await asyncio.create_subprocess_exec(
-            "git", "http-backend", env=_cgi(scope, git.path, service), stdin=PIPE, stdout=PIPE
+            "git", "http-backend", env=_cgi(scope, git.path, service), stdin=PIPE, stdout=PIPE, start_new_session=True
         )
         complete = False
         try:
@@ -107,8 +109,9 @@ class ArchiveApp:
 
     async def _serve(self, send: Send, git: GitRepository, commit: str) -> None:
         process = await asyncio.create_subprocess_exec(
-            "git", "archive", "--format=zip", "-1", commit, cwd=git.path, env=environment(), stdin=DEVNULL, stdout=PIPE
-        )
+            "git", "archive", "--format=zip", "-1", commit, cwd=git.path, env=environment(), stdin=DEVNULL, stdout=PIPE,
+            start_new_session=True,
+        )  # fmt: skip
         assert process.stdout is not None
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/zip")]})
         try:
@@ -122,9 +125,13 @@ class ArchiveApp:
 
 
 def _cgi(scope: Scope, path: Path, service: str) -> dict[str, str]:
-    """The CGI variables that `git http-backend` reads."""
+    """The CGI variables that `git http-backend` reads.
+
+    CONTENT_LENGTH is left out: the body ends where its stream ends. Told a length, the backend would spin for ever on a
+    body that ends before it (the client hung up, the server was killed).
+    """
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    variables = {
+    return {
         **environment(),
         "GIT_PROJECT_ROOT": str(path.parent),
         "GIT_HTTP_EXPORT_ALL": "1",
@@ -137,9 +144,6 @@ def _cgi(scope: Scope, path: Path, service: str) -> dict[str, str]:
         "REMOTE_ADDR": "127.0.0.1",
         "REMOTE_USER": "local-cloud",
     }
-    if "content-length" in headers:  # absent from a chunked request, which then ends where its stream ends
-        variables["CONTENT_LENGTH"] = headers["content-length"]
-    return variables
 
 
 async def _pump_in(receive: Receive, process: Process) -> None:
@@ -179,9 +183,10 @@ async def _pump_out(send: Send, process: Process) -> None:
 
 
 async def _end(process: Process) -> None:
+    """End git and the program that it has started, which lead a process group of their own."""
     with contextlib.suppress(ProcessLookupError):
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 

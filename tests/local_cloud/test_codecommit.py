@@ -1,5 +1,6 @@
 """CodeCommit driven by boto3, real git and CloudFormation."""
 
+import contextlib
 import io
 import json
 import os
@@ -491,3 +492,41 @@ class TestCloudFormation:
         assert made["StackStatus"] in ("CREATE_FAILED", "ROLLBACK_COMPLETE")
         recorded = cloud_server.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
         assert any("does not serve Code" in event.get("ResourceStatusReason", "") for event in recorded)
+
+
+def _half_a_push(server: CloudServer, name: str) -> socket.socket:
+    """Begin to send a push of 5,000 bytes, and stop after a few."""
+    server.client("codecommit").create_repository(repositoryName=name)
+    connection = socket.create_connection(("127.0.0.1", int(server.endpoint_url.rpartition(":")[2])))
+    connection.sendall(
+        f"POST /v1/repos/{name}/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+        "Content-Type: application/x-git-receive-pack-request\r\n\r\n00a5half of a line".encode()
+    )
+    eventually(lambda: _backends(server))
+    return connection
+
+
+def _backends(server: CloudServer) -> list[int]:
+    """The git processes that work on the server's repositories."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"GIT_PROJECT_ROOT={server.state_dir}".encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def test_a_client_that_hangs_up_halfway_leaves_no_process_behind(start_cloud: Callable[[], CloudServer]) -> None:
+    server = start_cloud()
+    _half_a_push(server, "half").close()
+    eventually(lambda: not _backends(server))
+
+
+def test_a_server_that_is_killed_during_a_push_leaves_no_process_behind(
+    start_cloud: Callable[[], CloudServer],
+) -> None:
+    server = start_cloud()
+    connection = _half_a_push(server, "half")
+    server.stop(signal.SIGKILL)
+    connection.close()
+    eventually(lambda: not _backends(server))
