@@ -22,6 +22,8 @@ import pytest
 from model_code import model
 from model_code.prepare import data_version
 
+pytestmark = pytest.mark.container
+
 
 def wait_until(check: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
