@@ -18,7 +18,13 @@ def main() -> int:
     except server.PortInUseError as error:
         print(f"local_cloud: {error}; choose another with --port, or 0 for any free one", file=sys.stderr)
         return 1
-    server.run(listener, arguments.state_dir.resolve(), os.environ.get("LOG_LEVEL", "WARNING"))
+    state_dir = arguments.state_dir.resolve()
+    try:
+        with server.sole_use(state_dir):
+            server.run(listener, state_dir, os.environ.get("LOG_LEVEL", "WARNING"))
+    except server.StateInUseError as error:
+        print(f"local_cloud: {error}; stop it first, or choose another --state-dir", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import fcntl
 import importlib
 import json
 import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +34,10 @@ class PortInUseError(Exception):
     """The port is taken by another process."""
 
 
+class StateInUseError(Exception):
+    """Another local cloud runs on the same state."""
+
+
 def bind(port: int) -> socket.socket:
     """A listening loopback socket.
 
@@ -52,10 +58,25 @@ def bind(port: int) -> socket.socket:
     return listener
 
 
+@contextlib.contextmanager
+def sole_use(state_dir: Path) -> Iterator[None]:
+    """Hold the state for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        StateInUseError: another process holds it.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateInUseError(f"another local cloud runs on {state_dir}") from error
+        yield
+
+
 def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING") -> None:
     """Serve until SIGTERM or SIGINT; `state_dir/server.json` tells clients where, as long as it runs."""
     port: int = listener.getsockname()[1]
-    state_dir.mkdir(parents=True, exist_ok=True)
     ministack.configure(port=port, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, log_level=log_level)
     platform = ministack.Platform()
     endpoint_url = f"http://127.0.0.1:{port}"

@@ -74,10 +74,11 @@ def test_a_bad_model_is_rejected_with_its_reasons_and_nothing_is_deployed(line: 
 
 
 def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) -> None:
+    # As it happens: on the little data of the tests all is well.
     line.edit(
         "model_code/model.py",
-        r"^(def train\([^)]*\)[^:]*:)$",
-        r'\1\n    raise ValueError("the model is broken on purpose")',
+        r"^    categories = \{column: sorted.*$",
+        r'\g<0>\n    if train_records.height > 10_000:\n        raise ValueError("the model is broken on purpose")',
     )
     watched = _push_change(line, "A broken model")
     assert watched.returncode == 1
@@ -117,8 +118,14 @@ def test_the_aws_command_answers_sensibly(line: DeliveryLine) -> None:
     jobs = json.loads(aws("sagemaker", "list-training-jobs", "--status-equals", "Completed"))
     job = json.loads(aws("sagemaker", "describe-training-job", "--training-job-name", jobs["TrainingJobSummaries"][-1]["TrainingJobName"]))  # fmt: skip  # noqa: E501
     assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("/output/model.tar.gz")
-    tail = aws("logs", "tail", "/aws/sagemaker/TrainingJobs", "--since", "1h", "--format", "short")
-    assert "validation_roc_auc" in tail
+    # `aws logs tail` is of version 2 of the command, which PyPI does not have; it makes this request.
+    events = json.loads(aws("logs", "filter-log-events", "--log-group-name", "/aws/sagemaker/TrainingJobs"))["events"]
+    assert any(event["message"].startswith("validation:roc_auc=") for event in events)
+    answer = line.folder.parent / "answer.csv"
+    record = "2013-04-01T17:45,1930,UA,EWR,ORD,719,45.0,28.0,51.0,250,12.7,,0.0,1012.1,10.0"
+    endpoint = ["--endpoint-name", "flight-delays-production"]
+    aws("sagemaker-runtime", "invoke-endpoint", *endpoint, "--content-type", "text/csv", "--body", record, str(answer))
+    assert 0 < float(answer.read_text()) < 1
 
 
 def test_a_second_up_changes_nothing(line: DeliveryLine) -> None:

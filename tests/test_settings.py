@@ -74,10 +74,10 @@ def test_the_example_has_no_fault_and_its_attributes_mirror_its_keys() -> None:
     assert example.source.branch == "main"
     assert isinstance(example.data.split, TimeSplit)
     assert (example.data.split.column, example.data.split.holdout_days) == ("scheduled_departure", 14)
-    assert dict(example.training.hyperparameters) == {"trees": 200, "max_depth": 6, "learning_rate": 0.1}
+    assert dict(example.training.hyperparameters) == {"trees": 100, "max_depth": 6, "learning_rate": 0.05}
     assert [(one.metric, one.at_least, one.at_most) for one in example.evaluation.limits] == [
         ("roc_auc", 0.60, None),
-        ("log_loss", None, 0.70),
+        ("log_loss", None, 0.60),
     ]
     assert example.endpoints.production.instance_count == 2
     assert example.removal_policy == "retain"

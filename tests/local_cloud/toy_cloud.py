@@ -75,4 +75,5 @@ def resume(cloud: Any) -> None:
 if __name__ == "__main__":
     sys.modules["local_cloud.toy"] = sys.modules["__main__"]
     server.SERVICES = ("toy",)
-    server.run(server.bind(int(sys.argv[1])), Path(sys.argv[2]))
+    with server.sole_use(Path(sys.argv[2])):
+        server.run(server.bind(int(sys.argv[1])), Path(sys.argv[2]))
