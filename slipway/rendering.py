@@ -45,7 +45,7 @@ def execution_view(execution: Execution, name: str, now: datetime) -> Renderable
 def failures_view(execution: Execution) -> RenderableType:
     """Each failed action with its reason, whole."""
     lines = [
-        Text.assemble((f"{action.path} failed: ", "bold red"), action.reason or "no reason is known", overflow="fold")
+        Text.assemble((f"{action.path} failed: ", "bold red"), action.reason or "no reason is known")
         for action in execution.failed_actions
     ]
     return Group(*lines)

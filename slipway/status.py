@@ -78,7 +78,7 @@ def show_execution(console: Console, name: str, execution: Execution) -> None:
 def show_outcome(console: Console, execution: Execution) -> None:
     """Print why an execution failed, or what it waits for; nothing when neither."""
     if execution.failed_actions:
-        console.print(rendering.failures_view(execution))
+        console.print(rendering.failures_view(execution), soft_wrap=True)  # one line, to be found with grep
         console.print(Text(f"Next:  {after_failure(execution)}\n"))
     if execution.approval is not None:
         console.print(rendering.approval_view(execution.approval, execution))
