@@ -61,7 +61,7 @@ lock:
 	npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 benchmark: setup
-	@python benchmarks/overhead.py
+	@python -m benchmarks.overhead
 
 clean:
 	rm -rf $(VENV) node_modules build cdk.out

@@ -22,15 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from rich.console import Console
+from rich.table import Table
 
-from delivery_line import DeliveryLine  # noqa: E402 - after the path that it is found by
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
-
-import settings  # noqa: E402
-from slipway.example_data import write_example  # noqa: E402
+import settings
+from slipway.example_data import write_example
+from tests.delivery_line import ROOT, DeliveryLine
 
 RUNS = 3
 AIM_FACTOR, AIM_SECONDS = 1.5, 10.0
@@ -40,10 +37,10 @@ def measure_line(line: DeliveryLine, run: int) -> tuple[float, list[tuple[str, f
     """One push, approved as soon as it waits: wall seconds without the waiting, and the seconds of each action."""
     line.edit("slipway.yaml", r"trees: \d+", f"trees: {101 + run}")
     line.commit(f"Run {run}")
-    known = {execution["pipelineExecutionId"] for execution in line.executions()}
+    known = _executions(line)
     started = time.perf_counter()
     line.push()
-    execution = _wait(lambda: next((e["pipelineExecutionId"] for e in line.executions() if e["pipelineExecutionId"] not in known), None))  # fmt: skip  # noqa: E501
+    execution = _wait(lambda: next((id for id in _executions(line) if id not in known), None))
     waited = _approve(line, execution)
     _wait(lambda: _status(line, execution) == "Succeeded")
     wall = time.perf_counter() - started - waited
@@ -69,6 +66,10 @@ def _approve(line: DeliveryLine, execution: str) -> float:
         result={"summary": "benchmark", "status": "Approved"},
     )  # fmt: skip
     return time.perf_counter() - started
+
+
+def _executions(line: DeliveryLine) -> set[str]:
+    return {execution["pipelineExecutionId"] for execution in line.executions()}
 
 
 def _status(line: DeliveryLine, execution: str) -> str:
@@ -154,11 +155,20 @@ def _wait(check: Callable[[], Any], seconds: float = 600) -> Any:
     return found
 
 
+def _peak_mib(line: DeliveryLine) -> int:
+    """The largest resident memory that the local cloud's own process has had, in MiB (Linux)."""
+    server = json.loads((line.folder / ".slipway/local-cloud/server.json").read_text())
+    status = Path(f"/proc/{server['pid']}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def report(lines: list[tuple[float, list[tuple[str, float]]]], plains: list[list[tuple[str, float]]]) -> None:
+def report(
+    lines: list[tuple[float, list[tuple[str, float]]]], plains: list[list[tuple[str, float]]], memory_mib: int
+) -> None:
     """Print the medians: each plain process, each action, and the whole beside the aim."""
     console = Console(width=100)
     plain_total = _median([sum(seconds for _, seconds in run) for run in plains])
@@ -174,6 +184,7 @@ def report(lines: list[tuple[float, list[tuple[str, float]]]], plains: list[list
     table.add_row(f"aim: {AIM_FACTOR} x plain + {AIM_SECONDS:.0f} s", f"{aim:.2f}")
     console.print(table)
     console.print("The runs, push to production: " + ", ".join(f"{seconds:.2f} s" for seconds, _ in lines))
+    console.print(f"The local cloud's process took {memory_mib} MiB at most, its builds, jobs and endpoints besides.")
 
 
 def main() -> None:
@@ -192,9 +203,10 @@ def main() -> None:
                 print(f"Run {run} of {RUNS} ...", flush=True)
                 lines.append(measure_line(line, run))
                 plains.append(measure_plain(folder / f"plain-{run}", folder / "data"))
+            memory = _peak_mib(line)
         finally:
             line.slipway("down", check=False)
-    report(lines, plains)
+    report(lines, plains, memory)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ artifacts:
 reports:
   unit: {files: [junit.xml], file-format: junitxml}
 cache:
-  paths: [/root/.cache/**/*]
+  paths: [/var/cache/models/**/*]
 """)
     assert found.env.variables == {"PORT": "080", "DEBUG": "yes", "EMPTY": ""}
     assert found.phases.install.runtime_versions == {"python": "3.10"}
