@@ -2,11 +2,12 @@
 
 import json
 import subprocess
-import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from delivery_line import DeliveryLine
+from local_cloud_server import eventually
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +99,22 @@ def test_a_rejection_by_the_approver_leaves_production_as_it_is(line: DeliveryLi
 
 
 def test_a_push_to_another_branch_starts_nothing(line: DeliveryLine) -> None:
-    executions = len(line.executions())
-    line.git("push", "--quiet", "slipway", "HEAD:refs/heads/experiment")
-    branches = line.client("codecommit").list_branches(repositoryName="flight-delays")["branches"]
-    assert sorted(branches) == ["experiment", "main"]
-    assert len(line.executions()) == executions
+    (line.folder / "NOTES.md").write_text("tried out\n")
+    experiment = line.commit("An experiment")
+    line.git("push", "--quiet", "slipway", "HEAD:experiment")
+    (line.folder / "NOTES.md").write_text("decided\n")
+    decided = line.commit("What came of it")
+    line.push()
+    newest = eventually(lambda: next((e for e in line.executions() if _commit(e) == decided), None))
+    stop = {"pipelineName": "flight-delays", "pipelineExecutionId": newest["pipelineExecutionId"], "abandon": True}
+    line.client("codepipeline").stop_pipeline_execution(**stop)
+    eventually(lambda: line.executions()[0]["status"] == "Stopped")
+    assert experiment not in [_commit(execution) for execution in line.executions()]
+
+
+def _commit(execution: dict[str, Any]) -> str | None:
+    revisions = execution.get("sourceRevisions") or [{}]
+    return revisions[0].get("revisionId")
 
 
 def test_the_aws_command_answers_sensibly(line: DeliveryLine) -> None:
@@ -132,8 +144,3 @@ def test_a_second_up_changes_nothing(line: DeliveryLine) -> None:
     before = line.executions()
     line.slipway("up", "--port", str(line.port))
     assert line.executions() == before
-
-
-def test_the_server_is_healthy(line: DeliveryLine) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{line.port}/_ministack/health") as answer:
-        assert answer.status == 200

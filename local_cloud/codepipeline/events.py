@@ -3,16 +3,13 @@
 Forms as in the CodePipeline user guide, "Monitoring CodePipeline events".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from local_cloud.codepipeline.records import ActionExecution, Artifact, Declaration, Execution, StageExecution
 
 SOURCE = "aws.codepipeline"
-
-Publish = Callable[[str, str, dict[str, Any], list[str]], None]
-"""publish(source, detail_type, detail, resources)"""
 
 
 @dataclass(frozen=True)

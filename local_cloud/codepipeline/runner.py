@@ -102,7 +102,7 @@ class Runner:
             self._results.report(execution, action, fields)
 
         return ActionRun(
-            cloud=self._cloud, pipeline=execution.pipeline, pipeline_execution_id=execution.id, stage=action.stage,
+            cloud=self._cloud, pipeline=execution.pipeline, stage=action.stage,
             name=action.action, id=action.id, configuration=action.configuration,
             role_arn=declaration.get("roleArn") or pipeline["roleArn"], inputs=tuple(action.inputs),
             outputs=tuple(action.outputs), encryption_key=artifacts.encryption_key_of(store),

@@ -20,7 +20,7 @@ NOTHING: Any = None
 
 def a_run(**fields: Any) -> ActionRun:
     run = ActionRun(
-        cloud=NOTHING, pipeline="flights", pipeline_execution_id="e-1", stage="Build", name="Synth", id="a-1",
+        cloud=NOTHING, pipeline="flights", stage="Build", name="Synth", id="a-1",
         configuration={"ProjectName": "p"}, role_arn="arn:role", inputs=(Artifact("Source", "bucket", "f/Source/1"),),
         outputs=(), encryption_key=None, commit_id=None, commit_ids={}, token=None, external_execution_id=None,
         resumed=False, deadline=None, approval=lambda: None, report=lambda **fields: None, wake=threading.Event(),

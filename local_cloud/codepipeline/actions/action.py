@@ -52,7 +52,6 @@ class ActionRun:
 
     cloud: Cloud
     pipeline: str
-    pipeline_execution_id: str
     stage: str
     name: str
     id: str
