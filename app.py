@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from aws_cdk import App, Tags
+from aws_cdk import aws_iam as iam
 
 import settings as settings_file
 from infra import names
@@ -44,12 +45,17 @@ def build(settings: Settings, *, overlay: str = "", outdir: str | None = None) -
             project=settings.name,
             environment=environment,
             endpoint=getattr(settings.endpoints, environment),
+            network=settings.network,
         )
         for environment in names.ENVIRONMENTS
     ]
     for scope in (foundation, pipeline, *stages):  # a tag on the app would not reach into the stages
         for key, value in {**settings.tags, "slipway:project": settings.name}.items():
             Tags.of(scope).add(key, value)
+    if settings.permissions_boundary:
+        boundary = iam.ManagedPolicy.from_managed_policy_arn(foundation, "Boundary", settings.permissions_boundary)
+        for scope in (foundation, pipeline, *stages):
+            iam.PermissionsBoundary.of(scope).apply(boundary)
     return app
 
 

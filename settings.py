@@ -10,6 +10,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin
 
@@ -54,8 +55,14 @@ _PATTERNS = {
     "instance_type": r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$",
     "metric": r"^[A-Za-z][A-Za-z0-9_.@-]*$",
     "column": r"^\S(.*\S)?$",
-    "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+    # no braces: CloudFormation would put the secret that `{{resolve:...}}` names into the address
+    "email": r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
     "tag": r"^[A-Za-z0-9 _.:/=+@-]*$",
+    "finding": r"^[A-Za-z][A-Za-z0-9._:/-]*$",
+    "reason": r"\S",
+    "subnet": r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "security_group": r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$",
+    "policy": r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$",
 }
 _PATTERN_WORDS = {
     _PATTERNS["name"]: "lower-case letters, digits and single hyphens, beginning with a letter",
@@ -69,6 +76,11 @@ _PATTERN_WORDS = {
     _PATTERNS["column"]: "the name of a column, without spaces around it",
     _PATTERNS["email"]: "an e-mail address",
     _PATTERNS["tag"]: "letters, digits, spaces and _ . : / = + @ -",
+    _PATTERNS["finding"]: "the id of a finding such as CVE-2026-12345",
+    _PATTERNS["reason"]: "a reason in words",
+    _PATTERNS["subnet"]: "the id of a subnet such as subnet-0123456789abcdef0",
+    _PATTERNS["security_group"]: "the id of a security group such as sg-0123456789abcdef0",
+    _PATTERNS["policy"]: "the ARN of a managed policy such as arn:aws:iam::111122223333:policy/boundary",
 }
 _LOCAL_STORAGE_FAMILIES = re.compile(r"[a-z]+[0-9]+[a-z]*d[a-z]*|g[5-7]e?|p[56][a-z0-9-]*|trn[0-9]+n?")
 # The step that waits for a job is a CodeBuild build: at most 36 hours, the start of the job's instances included.
@@ -97,16 +109,39 @@ def _hyperparameter(value: object) -> object:
     return value
 
 
+def _day(value: object) -> date:
+    """A day, as YAML reads it or in quotes; a time of the day has no meaning here."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise PydanticCustomError("day", "") from error
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise PydanticCustomError("day", "")
+    return value
+
+
+def _without_repetition(values: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = [((index,), f"repeats {_shown(value)}") for index, value in enumerate(values) if value in values[:index]]
+    if repeated:
+        raise _refuse(*repeated)
+    return values
+
+
 InstanceType = Annotated[str, Field(pattern=_PATTERNS["instance_type"], description="instance type, e.g. ml.m5.large")]
 MetricName = Annotated[str, Field(pattern=_PATTERNS["metric"], max_length=64)]
 ColumnName = Annotated[str, Field(pattern=_PATTERNS["column"], max_length=128)]
 EmailAddress = Annotated[str, Field(pattern=_PATTERNS["email"], max_length=254)]
+SubnetId = Annotated[str, Field(pattern=_PATTERNS["subnet"])]
+SecurityGroupId = Annotated[str, Field(pattern=_PATTERNS["security_group"])]
+PolicyArn = Annotated[str, Field(pattern=_PATTERNS["policy"], max_length=2048)]
 TagKey = Annotated[str, Field(pattern=_PATTERNS["tag"], min_length=1, max_length=128), AfterValidator(_teams_own_tag)]
 TagValue = Annotated[str, Field(pattern=_PATTERNS["tag"], max_length=256)]
 # One validator instead of a union's four, so that a wrong value is one fault.
 Hyperparameter = Annotated[
     str | int | float | bool, PlainValidator(_hyperparameter, json_schema_input_type=str | int | float | bool)
 ]
+Day = Annotated[date, PlainValidator(_day, json_schema_input_type=date)]
 
 
 class _Section(BaseModel):
@@ -169,10 +204,44 @@ class Data(_Section):
         return prefix
 
 
+class AcceptedFinding(_Section):
+    """A finding that a team knows and lives with for a while."""
+
+    id: str = Field(
+        pattern=_PATTERNS["finding"], max_length=128, description="the finding's id as the scan names it, e.g. a CVE"
+    )
+    reason: str = Field(pattern=_PATTERNS["reason"], max_length=500, description="why it is accepted, in words")
+    until: Day = Field(description="the last day, in UTC, on which it is accepted, e.g. 2027-01-31")
+
+
+class Scan(_Section):
+    """What ECR's scan of the container's image may find."""
+
+    fail_on: Literal["critical", "high", "medium", "low", "none"] = Field(
+        default="high", description="the severity from which findings fail the build; none: no wait for the scan"
+    )
+    unsupported: Literal["fail", "allow"] = Field(
+        default="fail", description="what becomes of an image that the scanner cannot read"
+    )
+    accepted: Annotated[tuple[AcceptedFinding, ...], Field(strict=False)] = Field(
+        default=(), description="findings that do not fail the build until a date"
+    )
+
+    @field_validator("accepted")
+    @classmethod
+    def _has_no_repetition(cls, accepted: tuple[AcceptedFinding, ...]) -> tuple[AcceptedFinding, ...]:
+        ids = [finding.id for finding in accepted]
+        repeated = [((index,), f"must not name {one} again") for index, one in enumerate(ids) if one in ids[:index]]
+        if repeated:
+            raise _refuse(*repeated)
+        return accepted
+
+
 class Container(_Section):
-    """The image that the model's container is built on."""
+    """The image that the model's container is built on, and what a scan of the result may find."""
 
     base_image: str = Field(pattern=_PATTERNS["image"], max_length=512, description="base image of the container")
+    scan: Scan = Field(default=Scan(), description="what ECR's scan of the image may find")
 
 
 class Processing(_Section):
@@ -268,19 +337,42 @@ class Endpoints(_Section):
 class Approval(_Section):
     """Who hears of a model that waits for approval."""
 
-    notify: Annotated[tuple[EmailAddress, ...], Field(strict=False)] = Field(default=(), description="e-mail addresses")
+    notify: Annotated[tuple[EmailAddress, ...], Field(strict=False), AfterValidator(_without_repetition)] = Field(
+        default=(), description="e-mail addresses"
+    )
 
-    @field_validator("notify")
-    @classmethod
-    def _has_no_repetition(cls, notify: tuple[str, ...]) -> tuple[str, ...]:
-        repeated = [
-            ((index,), f"repeats {_shown(address)}")
-            for index, address in enumerate(notify)
-            if address in notify[:index]
-        ]
-        if repeated:
-            raise _refuse(*repeated)
-        return notify
+
+class Network(_Section):
+    """What the instances of jobs and endpoints are connected to; their containers can call nobody in either mode."""
+
+    mode: Literal["isolated", "vpc"] = Field(
+        default="isolated",
+        description="isolated: the containers can call nobody; vpc: and their instances live in private subnets",
+    )
+    # SageMaker's own limits (API reference, VpcConfig).
+    subnet_ids: Annotated[
+        tuple[SubnetId, ...], Field(strict=False, max_length=16), AfterValidator(_without_repetition)
+    ] = Field(default=(), description="vpc only: private subnets of a VPC that exists; none: Slipway makes a VPC")
+    security_group_ids: Annotated[
+        tuple[SecurityGroupId, ...], Field(strict=False, max_length=5), AfterValidator(_without_repetition)
+    ] = Field(default=(), description="vpc only: security groups in the VPC of subnet_ids")
+
+    @property
+    def makes_vpc(self) -> bool:
+        """Whether the VPC is Slipway's own."""
+        return self.mode == "vpc" and not self.subnet_ids
+
+    @model_validator(mode="after")
+    def _names_a_vpc_or_leaves_it_to_slipway(self) -> Self:
+        given = [key for key in ("subnet_ids", "security_group_ids") if getattr(self, key)]
+        if given and self.mode != "vpc":
+            raise _refuse(*(((key,), f"must be empty unless mode is vpc, got mode {self.mode}") for key in given))
+        if len(given) == 1:
+            missing = "security_group_ids" if given == ["subnet_ids"] else "subnet_ids"
+            raise _refuse(((missing,), f"must not be empty where {given[0]} is given"))
+        if len(self.subnet_ids) == 1:
+            raise _refuse((("subnet_ids",), "must be two or more, in different zones: SageMaker asks so for endpoints"))
+        return self
 
 
 class Settings(_Section):
@@ -294,12 +386,16 @@ class Settings(_Section):
     )
     source: Source = Field(default=Source(), description="where commits come from")
     data: Data = Field(description="the team's data and how it is split")
-    container: Container = Field(description="the image that the container is built on")
+    container: Container = Field(description="the image of the container: its base, and what a scan may find")
     processing: Processing = Field(description="where data is prepared and models are evaluated")
     training: Training = Field(description="where and how the model is trained")
     evaluation: Evaluation = Field(description="the gate that a challenger has to pass")
     endpoints: Endpoints = Field(description="the instances behind staging and production")
     approval: Approval = Field(default=Approval(), description="who hears of a model that waits for approval")
+    network: Network = Field(default=Network(), description="what the instances of jobs and endpoints are connected to")
+    permissions_boundary: PolicyArn | None = Field(
+        default=None, description="ARN of the managed policy that bounds every role; null for none"
+    )
     removal_policy: Literal["retain", "destroy"] = Field(
         default="retain", description="what becomes of buckets, keys and repositories when their stack is deleted"
     )
@@ -526,6 +622,7 @@ _KINDS = {
     "int_type": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
+    "day": "a day such as 2027-01-31",
     "hyperparameter": "text, a number, true or false",
     **dict.fromkeys(("string_type", "invalid_key"), "text (in quotes where YAML takes it for something else)"),
     **dict.fromkeys(("tuple_type", "list_type"), "a list"),

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra import permissions
+from infra import names, permissions
 from infra.artifact_store import ArtifactStore
 
 
@@ -37,11 +38,15 @@ class BuildProject(Construct):
         privileged: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        log = self._log(name)
+        log = self._log(name, artifacts.key)
         write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn)
         access = artifacts.access(reads=reads, writes=writes)
+        own_arn = f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:project/{name}"
         role = permissions.role(
-            self, "Role", service="codebuild.amazonaws.com", statements=[write_log, *access, *statements]
+            self,
+            "Role",
+            assumed_by=permissions.service("codebuild.amazonaws.com", source_arn=own_arn),
+            statements=[write_log, *access, *statements],
         )
         self.project = codebuild.PipelineProject(
             self,
@@ -58,11 +63,12 @@ class BuildProject(Construct):
             queued_timeout=Duration.hours(1),
         )
 
-    def _log(self, project_name: str) -> logs.LogGroup:
+    def _log(self, project_name: str, key: kms.IKey) -> logs.LogGroup:
         return logs.LogGroup(
             self,
             "Log",
-            log_group_name=f"/aws/codebuild/{project_name}",
+            log_group_name=names.build_log_group(project_name),
+            encryption_key=key,
             retention=logs.RetentionDays.THREE_MONTHS,
             # One that outlived its stack would keep the stack from being deployed again under the same names.
             removal_policy=RemovalPolicy.DESTROY,

@@ -76,7 +76,8 @@ def _install(requirements: Sequence[str], *, node: bool = False) -> dict[str, An
         "runtime-versions": {"python": _PYTHON, **({"nodejs": _NODE} if node else {})},
         "commands": [
             # A build image may have it already; then pip need not even start.
-            f"uv --version 2>/dev/null | grep -qF 'uv {_UV} ' || pip install --quiet uv=={_UV}",
+            f"uv --version 2>/dev/null | grep -qF 'uv {_UV} ' || "
+            "pip install --quiet --require-hashes -r requirements-bootstrap.txt",
             f"uv pip install --system --quiet --require-hashes {files}",
         ],
     }

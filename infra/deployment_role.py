@@ -1,29 +1,43 @@
-"""The role as which CloudFormation deploys the endpoint stacks."""
+"""The role as which CloudFormation deploys an environment's endpoint stack."""
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra import names, permissions
+from infra.vpc_config import VpcConfig
 
 
 class DeploymentRole(Construct):
-    """Owns models, endpoint configs and endpoints of the project's environments, and nothing else.
+    """Owns models, endpoint configs and the endpoint of one environment, and nothing else.
+
+    What it deploys is the template of the commit under test. One role for both environments would let the template that
+    goes to staging, before anybody has approved it, make or replace what production serves.
 
     Attributes:
         role: the role, for CloudFormation.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, project: str, endpoint_role: iam.IRole, key: kms.IKey
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        project: str,
+        environment: str,
+        endpoint_role: iam.IRole,
+        key: kms.IKey,
+        vpc_config: VpcConfig | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = permissions.role(
             self,
             "Role",
-            service="cloudformation.amazonaws.com",
+            # AWS does not say that CloudFormation names the account for which it assumes a stack's role, so the trust
+            # cannot ask for it. Only who may pass the role, and so belongs to this account, can give it to a stack.
+            assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
             statements=[
-                *self._own_resources(project),
+                *self._own_resources(project, environment, vpc_config),
                 permissions.allow("sagemaker:DescribeModelPackage", on=names.model_package_arns(project)),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
                 permissions.allow("kms:DescribeKey", on=key.key_arn),
@@ -32,14 +46,14 @@ class DeploymentRole(Construct):
         )
 
     @staticmethod
-    def _own_resources(project: str) -> list[iam.PolicyStatement]:
-        own = [names.endpoint_name(project, environment) for environment in names.ENVIRONMENTS]
-        generated = [name for environment in names.ENVIRONMENTS for name in names.generated_names(project, environment)]
-        endpoints = [names.sagemaker_arn("endpoint", name) for name in own]
+    def _own_resources(project: str, environment: str, vpc_config: VpcConfig | None) -> list[iam.PolicyStatement]:
+        generated = names.generated_names(project, environment)
+        endpoint = names.sagemaker_arn("endpoint", names.endpoint_name(project, environment))
         configs = [names.sagemaker_arn("endpoint-config", name) for name in generated]
         models = [names.sagemaker_arn("model", name) for name in generated]
         return [
-            permissions.allow("sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models),
+            permissions.allow("sagemaker:CreateModel", on=models, when=permissions.confined(vpc_config)),
+            permissions.allow("sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models),
             permissions.allow(
                 "sagemaker:CreateEndpointConfig",
                 "sagemaker:DeleteEndpointConfig",
@@ -47,12 +61,12 @@ class DeploymentRole(Construct):
                 on=configs,
             ),
             # Both are checked against the endpoint and against its config.
-            permissions.allow("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[*endpoints, *configs]),
-            permissions.allow("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", on=endpoints),
+            permissions.allow("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[endpoint, *configs]),
+            permissions.allow("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", on=endpoint),
             permissions.allow(
                 "sagemaker:AddTags",
                 "sagemaker:DeleteTags",
                 "sagemaker:ListTags",
-                on=[*endpoints, *configs, *models],
+                on=[endpoint, *configs, *models],
             ),
         ]

@@ -5,7 +5,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra import names
-from settings import Endpoint, has_local_storage
+from settings import Endpoint, Network, has_local_storage
 
 # It stays the same over all updates, for a blue/green deployment shifts traffic within one variant.
 _VARIANT = "AllTraffic"
@@ -18,7 +18,14 @@ class EndpointStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, project: str, environment: str, endpoint: Endpoint
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        project: str,
+        environment: str,
+        endpoint: Endpoint,
+        network: Network,
     ) -> None:
         name = names.endpoint_name(project, environment)
         super().__init__(
@@ -32,7 +39,7 @@ class EndpointStack(Stack):
         package = CfnParameter(self, "ModelPackageArn", description="The model package to serve")
         package.allowed_pattern = r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[A-Za-z0-9-]+/[0-9]+"
         package.constraint_description = "must be the ARN of a version in a model package group"
-        model = self._model(package.value_as_string)
+        model = self._model(package.value_as_string, network)
         config = self._config(model, endpoint)
         served = sagemaker.CfnEndpoint(
             self,
@@ -44,7 +51,7 @@ class EndpointStack(Stack):
         )
         CfnOutput(self, "EndpointName", value=served.attr_endpoint_name)
 
-    def _model(self, model_package_arn: str) -> sagemaker.CfnModel:
+    def _model(self, model_package_arn: str, network: Network) -> sagemaker.CfnModel:
         container = sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=model_package_arn)
         model = sagemaker.CfnModel(
             self,
@@ -52,9 +59,19 @@ class EndpointStack(Stack):
             primary_container=container,
             execution_role_arn=Fn.import_value(names.endpoint_role_export(self._project)),
             enable_network_isolation=True,
+            vpc_config=self._vpc_config(network),
         )
         model.override_logical_id(names.logical_id(self._project, self._environment, "model"))
         return model
+
+    def _vpc_config(self, network: Network) -> sagemaker.CfnModel.VpcConfigProperty | None:
+        """The VPC of the settings, or the one that the foundation made."""
+        if network.mode != "vpc":
+            return None
+        made = network.makes_vpc
+        subnets = [Fn.import_value(one) for one in names.subnet_exports(self._project)] if made else network.subnet_ids
+        groups = [Fn.import_value(names.security_group_export(self._project))] if made else network.security_group_ids
+        return sagemaker.CfnModel.VpcConfigProperty(subnets=list(subnets), security_group_ids=list(groups))
 
     def _config(self, model: sagemaker.CfnModel, endpoint: Endpoint) -> sagemaker.CfnEndpointConfig:
         variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(

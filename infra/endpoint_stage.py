@@ -4,14 +4,21 @@ from aws_cdk import Stage
 from constructs import Construct
 
 from infra.endpoint_stack import EndpointStack
-from settings import Endpoint
+from settings import Endpoint, Network
 
 
 class EndpointStage(Stage):
     """A nested assembly, `assembly-ID` in the output, that holds one template."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, project: str, environment: str, endpoint: Endpoint
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        project: str,
+        environment: str,
+        endpoint: Endpoint,
+        network: Network,
     ) -> None:
         super().__init__(scope, construct_id)
-        EndpointStack(self, "Endpoint", project=project, environment=environment, endpoint=endpoint)
+        EndpointStack(self, "Endpoint", project=project, environment=environment, endpoint=endpoint, network=network)

@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import names, permissions
+from infra.vpc_config import VpcConfig
 from settings import Settings
 
 DATASETS = "datasets/"
@@ -34,9 +35,10 @@ class ExecutionRoles(Construct):
         data_bucket: s3.IBucket,
         image_repository: ecr.IRepository,
         key: kms.IKey,
+        vpc_config: VpcConfig | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._bucket, self._repository, self._key = data_bucket, image_repository, key
+        self._bucket, self._repository, self._key, self._vpc_config = data_bucket, image_repository, key, vpc_config
         self.processing = self._role(
             "Processing",
             reads=[settings.data.prefix, DATASETS, MODELS],
@@ -50,10 +52,23 @@ class ExecutionRoles(Construct):
             logs=(names.TRAINING_LOG_GROUP, names.train_jobs(settings.name)),
         )
         self.endpoint = self._role(
-            "Endpoint", reads=[MODELS], writes=[], logs=(f"/aws/sagemaker/Endpoints/{settings.name}-*", "*")
+            "Endpoint",
+            reads=[MODELS],
+            writes=[],
+            logs=(f"/aws/sagemaker/Endpoints/{settings.name}-*", "*"),
+            # EC2 checks it against no resource; the developer guide asks for it beside what jobs need.
+            in_a_vpc=[permissions.allow("ec2:DescribeVpcEndpoints", on=permissions.ANY)],
         )
 
-    def _role(self, role_id: str, *, reads: Sequence[str], writes: Sequence[str], logs: Sequence[str]) -> iam.Role:
+    def _role(
+        self,
+        role_id: str,
+        *,
+        reads: Sequence[str],
+        writes: Sequence[str],
+        logs: Sequence[str],
+        in_a_vpc: Sequence[iam.PolicyStatement] = (),
+    ) -> iam.Role:
         statements = [
             *permissions.read_objects(self._bucket, *reads),
             *(permissions.write_objects(self._bucket, *writes) if writes else []),
@@ -62,5 +77,7 @@ class ExecutionRoles(Construct):
             *permissions.pull_images(self._repository),
             *permissions.write_job_logs(*logs),
             permissions.publish_metrics(),
+            *([*permissions.connect_instances(self._vpc_config), *in_a_vpc] if self._vpc_config else []),
         ]
-        return permissions.role(self, role_id, service="sagemaker.amazonaws.com", statements=statements)
+        trusted = permissions.service("sagemaker.amazonaws.com")
+        return permissions.role(self, role_id, assumed_by=trusted, statements=statements)

@@ -6,10 +6,11 @@ from aws_cdk import Aws
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra import artifact_store, names
+from infra import artifact_store, names, permissions
 from infra.artifact_store import ArtifactStore
 from infra.foundation_stack import FoundationStack
 from infra.pipeline_projects import PipelineProjects
@@ -39,11 +40,11 @@ class ModelPipeline(Construct):
         artifacts: ArtifactStore,
         projects: PipelineProjects,
         role: iam.IRole,
-        deployment_role: iam.IRole,
+        deployment_roles: Mapping[str, iam.IRole],
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings, self._foundation, self._projects = settings, foundation, projects
-        self._deployment_role = deployment_role
+        self._deployment_roles = deployment_roles
         self._source = codepipeline.Artifact(artifact_store.SOURCE)
         self._templates = codepipeline.Artifact(artifact_store.TEMPLATES)
         self._evaluation = codepipeline.Artifact(artifact_store.EVALUATION)
@@ -66,6 +67,7 @@ class ModelPipeline(Construct):
         self._add_release_stage("Staging", names.STAGING, projects.verify_staging)
         self._add_approve_stage()
         self._add_release_stage("Production", names.PRODUCTION, projects.verify_production)
+        self._start_on_push()
 
     def _add_source_stage(self) -> None:
         source = actions.CodeCommitSourceAction(
@@ -73,7 +75,7 @@ class ModelPipeline(Construct):
             variables_namespace="Source",
             repository=self._foundation.repository,
             branch=self._settings.source.branch,
-            trigger=actions.CodeCommitTrigger.EVENTS,
+            trigger=actions.CodeCommitTrigger.NONE,  # but see _start_on_push
             output=self._source,
         )
         self._pipeline.add_stage(stage_name="Source", actions=[source])
@@ -97,10 +99,14 @@ class ModelPipeline(Construct):
     def _add_train_stage(self) -> None:
         image = {"IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
         dataset = {"DATASET_URI": "#{PrepareData.DATASET_URI}"}
-        model = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}"}
+        model = {
+            "MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}",
+            "MODEL_SHA256": "#{TrainModel.MODEL_SHA256}",
+        }
         lineage = {
             "DATA_VERSION": "#{PrepareData.DATA_VERSION}",
             "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
+            "MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}",
         }
         projects, evidence = self._projects, [self._evaluation]
         train = [
@@ -127,7 +133,7 @@ class ModelPipeline(Construct):
             template_path=self._templates.at_path(f"{environment}.template.json"),
             parameter_overrides={"ModelPackageArn": _MODEL_PACKAGE_ARN},
             admin_permissions=False,
-            deployment_role=self._deployment_role,
+            deployment_role=self._deployment_roles[environment],
             # A stack that could not be created (a model that does not start) stands in the way of the next commit. In
             # staging it is replaced; production is never deleted by the pipeline.
             replace_on_failure=environment == names.STAGING,
@@ -153,6 +159,26 @@ class ModelPipeline(Construct):
             ),
         )
         self._pipeline.add_stage(stage_name="Approve", actions=[approve])
+
+    def _start_on_push(self) -> None:
+        """The rule is written out, not left to the source action, to have a name: its role trusts this one rule."""
+        rule_name = f"{self._settings.name}-push"
+        rule_arn = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{rule_name}"
+        start = permissions.allow("codepipeline:StartPipelineExecution", on=self._pipeline.pipeline_arn)
+        role = permissions.role(
+            self,
+            "PushRole",
+            assumed_by=permissions.service("events.amazonaws.com", source_arn=rule_arn),
+            statements=[start],
+        )
+        self._foundation.repository.on_commit(
+            "Push",
+            rule_name=rule_name,
+            description=f"A push to {self._settings.source.branch} starts the pipeline",
+            branches=[self._settings.source.branch],
+            target=targets.CodePipeline(self._pipeline, event_role=role.without_policy_updates()),
+            cross_stack_scope=self,
+        )
 
     def _step(
         self,

@@ -57,6 +57,16 @@ def key_export(project: str) -> str:
     return f"{project}:KeyArn"
 
 
+def subnet_exports(project: str) -> tuple[str, str]:
+    """Names of the exports that hold the ids of the subnets that Slipway makes."""
+    return f"{project}:SubnetId1", f"{project}:SubnetId2"
+
+
+def security_group_export(project: str) -> str:
+    """Name of the export that holds the id of the security group that Slipway makes."""
+    return f"{project}:SecurityGroupId"
+
+
 def sagemaker_arn(kind: str, name: str) -> str:
     """ARN of a SageMaker resource such as `training-job/NAME`."""
     return f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{name}"
@@ -65,6 +75,21 @@ def sagemaker_arn(kind: str, name: str) -> str:
 def model_package_arns(group: str) -> str:
     """ARNs of all versions in a model package group; they do not begin with the group's own ARN."""
     return sagemaker_arn("model-package", f"{group}/*")
+
+
+def ec2_arn(kind: str, resource_id: str, *, account: str = Aws.ACCOUNT_ID) -> str:
+    """ARN of an EC2 resource such as `subnet/ID`."""
+    return f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{account}:{kind}/{resource_id}"
+
+
+def build_log_group(build_project: str) -> str:
+    """Name of the log group of a CodeBuild project."""
+    return f"/aws/codebuild/{build_project}"
+
+
+def flow_log_group(project: str) -> str:
+    """Name of the log group that tells of all traffic in the project's VPC."""
+    return f"/aws/vpc/{project}"
 
 
 def log_group_arn(name: str) -> str:

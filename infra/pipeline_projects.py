@@ -16,6 +16,8 @@ from settings import Settings
 
 # On top of a job's own limit: the half hour that a step allows for instances to come up, and the step itself.
 _AROUND_A_JOB_MINUTES = 45
+_BUILD_MINUTES = 60
+_SCAN_MINUTES = 35  # the half hour that the step allows for the image's scan, and some to spare
 
 
 class PipelineProjects(Construct):
@@ -87,14 +89,19 @@ class PipelineProjects(Construct):
 
     def _build_image(self) -> codebuild.IProject:
         repository = self._foundation.image_repository
+        is_scanned = self._settings.container.scan.fail_on != "none"
         return self._project(
             "BuildImage",
             "build-image",
-            description="Builds the model's container and pushes it",
+            description="Builds the model's container, pushes it and judges its scan",
             buildspec=buildspecs.step("build_image", exports=["IMAGE_URI"]),
             variables={"IMAGE_REPOSITORY": repository.repository_name},
-            statements=[*permissions.pull_images(repository), permissions.push_images(repository)],
-            minutes=60,
+            statements=[
+                *permissions.pull_images(repository),
+                permissions.push_images(repository),
+                *(permissions.read_scans(repository) if is_scanned else ()),
+            ],
+            minutes=_BUILD_MINUTES + (_SCAN_MINUTES if is_scanned else 0),
             privileged=True,  # for the Docker daemon
         )
 
@@ -109,7 +116,7 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step("prepare_data", exports=["DATASET_URI", "DATA_VERSION"]),
             variables={**self._job_variables(), "PROCESSING_ROLE_ARN": role.role_arn},
             statements=[
-                *permissions.run_jobs("ProcessingJob", jobs, execution_role=role, key=foundation.key),
+                *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 permissions.list_objects(foundation.data_bucket, settings.data.prefix),
                 *permissions.read_objects(foundation.data_bucket, execution_roles.DATASETS),
             ],
@@ -124,9 +131,17 @@ class PipelineProjects(Construct):
             "TrainModel",
             "train-model",
             description="Trains the model in a training job",
-            buildspec=buildspecs.step("train_model", exports=["TRAINING_JOB_NAME", "MODEL_DATA_URI"]),
+            buildspec=buildspecs.step(
+                "train_model",
+                exports=["TRAINING_JOB_NAME", "MODEL_DATA_URI", "MODEL_SHA256", "MODEL_ARCHIVE_SHA256"],
+            ),
             variables={**self._job_variables(), "TRAINING_ROLE_ARN": role.role_arn},
-            statements=permissions.run_jobs("TrainingJob", jobs, execution_role=role, key=foundation.key),
+            statements=[
+                *self._run_jobs("TrainingJob", jobs, execution_role=role),
+                permissions.allow(
+                    "s3:GetObject", on=foundation.data_bucket.arn_for_objects(f"{execution_roles.MODELS}*")
+                ),
+            ],
             minutes=settings.training.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
         )
 
@@ -146,7 +161,7 @@ class PipelineProjects(Construct):
                 "DOCUMENTS_DIR": "evaluation",
             },
             statements=[
-                *permissions.run_jobs("ProcessingJob", jobs, execution_role=role, key=foundation.key),
+                *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 *permissions.read_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
                 permissions.find_served_model(settings.name, names.PRODUCTION),
                 permissions.allow("sagemaker:DescribeModelPackage", on=names.model_package_arns(settings.name)),
@@ -165,7 +180,7 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step(
                 "register_model", exports=["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"], evidence=True
             ),
-            variables={**self._job_variables(), "MODEL_PACKAGE_GROUP": group},
+            variables={"MODEL_PACKAGE_GROUP": group},
             statements=[
                 *permissions.register_models(name),
                 permissions.allow(
@@ -195,8 +210,17 @@ class PipelineProjects(Construct):
             minutes=60,
         )
 
+    def _run_jobs(self, kind: str, jobs: str, *, execution_role: iam.IRole) -> list[iam.PolicyStatement]:
+        key, vpc_config = self._foundation.key, self._foundation.vpc_config
+        return permissions.run_jobs(kind, jobs, execution_role=execution_role, key=key, vpc_config=vpc_config)
+
     def _job_variables(self) -> dict[str, str]:
-        return {"DATA_BUCKET": self._foundation.data_bucket.bucket_name, "KEY_ARN": self._foundation.key.key_arn}
+        foundation = self._foundation
+        return {
+            "DATA_BUCKET": foundation.data_bucket.bucket_name,
+            "KEY_ARN": foundation.key.key_arn,
+            **(foundation.vpc_config.variables if foundation.vpc_config else {}),
+        }
 
     def _project(
         self,

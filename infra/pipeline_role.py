@@ -1,6 +1,6 @@
 """The role as which CodePipeline runs all actions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ from infra.foundation_stack import FoundationStack
 
 
 class PipelineRole(Construct):
-    """Moves artifacts, starts the pipeline's builds and deploys its two stacks as the deployment role.
+    """Moves artifacts, starts the pipeline's builds and deploys each of its two stacks as its deployment role.
 
     One role for all actions: CodePipeline alone can assume it, and a role an action would guard nothing more.
 
@@ -29,7 +29,7 @@ class PipelineRole(Construct):
         foundation: FoundationStack,
         artifacts: ArtifactStore,
         projects: Sequence[codebuild.IProject],
-        deployment_role: iam.IRole,
+        deployment_roles: Mapping[str, iam.IRole],
     ) -> None:
         super().__init__(scope, construct_id)
         stacks = {
@@ -39,14 +39,16 @@ class PipelineRole(Construct):
         role = permissions.role(
             self,
             "Role",
-            service="codepipeline.amazonaws.com",
+            # AWS does not say that CodePipeline names the account for which it assumes a role, so the trust cannot ask
+            # for it. Only who may pass the role, and so belongs to this account, can give it to a pipeline.
+            assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"),
             statements=[
                 *artifacts.full_access(),
                 self._read_source(foundation),
                 self._run_builds(projects),
                 self._deploy(list(stacks.values())),
                 permissions.allow("cloudformation:DeleteStack", on=stacks[names.STAGING]),  # REPLACE_ON_FAILURE
-                permissions.pass_role(deployment_role, to="cloudformation.amazonaws.com"),
+                *(permissions.pass_role(one, to="cloudformation.amazonaws.com") for one in deployment_roles.values()),
                 permissions.allow("sns:Publish", on=foundation.approval_topic.topic_arn),
             ],
         )

@@ -1,8 +1,10 @@
 """The pipeline with its projects and roles."""
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra import names
 from infra.artifact_store import ArtifactStore
 from infra.deployment_role import DeploymentRole
 from infra.foundation_stack import FoundationStack
@@ -28,13 +30,18 @@ class PipelineStack(Stack):
         projects = PipelineProjects(
             self, "Projects", settings=settings, overlay=overlay, foundation=foundation, artifacts=artifacts
         )
-        deployment = DeploymentRole(
-            self,
-            "Deployment",
-            project=settings.name,
-            endpoint_role=foundation.execution_roles.endpoint,
-            key=foundation.key,
-        )
+        deployment_roles: dict[str, iam.IRole] = {
+            environment: DeploymentRole(
+                self,
+                f"{environment.capitalize()}Deployment",
+                project=settings.name,
+                environment=environment,
+                endpoint_role=foundation.execution_roles.endpoint,
+                key=foundation.key,
+                vpc_config=foundation.vpc_config,
+            ).role
+            for environment in names.ENVIRONMENTS
+        }
         pipeline_role = PipelineRole(
             self,
             "PipelineRole",
@@ -42,7 +49,7 @@ class PipelineStack(Stack):
             foundation=foundation,
             artifacts=artifacts,
             projects=projects.all,
-            deployment_role=deployment.role,
+            deployment_roles=deployment_roles,
         )
         ModelPipeline(
             self,
@@ -52,6 +59,6 @@ class PipelineStack(Stack):
             artifacts=artifacts,
             projects=projects,
             role=pipeline_role.role,
-            deployment_role=deployment.role,
+            deployment_roles=deployment_roles,
         )
         CfnOutput(self, "PipelineName", value=settings.name)

@@ -21,7 +21,9 @@ def main() -> int:
     state_dir = arguments.state_dir.resolve()
     try:
         with server.sole_use(state_dir):
-            server.run(listener, state_dir, os.environ.get("LOG_LEVEL", "WARNING"))
+            decisions = os.environ.get("LOCAL_CLOUD_DECISIONS")
+            log_level = os.environ.get("LOG_LEVEL", "WARNING")
+            server.run(listener, state_dir, log_level, Path(decisions) if decisions else None)
     except server.StateInUseError as error:
         print(f"local_cloud: {error}; stop it first, or choose another --state-dir", file=sys.stderr)
         return 1

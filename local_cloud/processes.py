@@ -3,7 +3,10 @@ the server is gone, however it went.
 
     server --starts--> child (own session and group)
        |
-       +--pipe--> warden: notes "+group" and "-group"; when the pipe closes, it kills the groups still noted
+       +--pipe--> warden: notes "+group mark" and "-group"; when the pipe closes, it kills the groups still noted
+
+A process may leave its group (`setsid`, a daemon). On AWS it ends with its container; here it is found by its mark, a
+variable of its environment that no other child has.
 """
 
 import errno
@@ -20,14 +23,21 @@ _LAST_OUTPUT_SECONDS = 2.0
 
 _WARDEN = """
 import os, signal, sys
-groups = set()
+sys.path.insert(0, sys.argv[1])
+from local_cloud.strays import end_strays
+groups = {}
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    group, _, mark = line[1:].rstrip("\\n").partition(" ")
+    if line[0] == "+":
+        groups[int(group)] = mark
+    else:
+        groups.pop(int(group), None)
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         pass
+end_strays(*groups.values())
 """
 
 
@@ -93,8 +103,9 @@ class Processes:
         self._running: dict[int, Process] = {}
         self._closed = False
         self._warden = subprocess.Popen(
-            [sys.executable, "-I", "-c", _WARDEN], stdin=subprocess.PIPE, text=True, start_new_session=True
-        )
+            [sys.executable, "-I", "-c", _WARDEN, str(Path(__file__).parents[1])], stdin=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
 
     def start(
         self,
@@ -104,6 +115,7 @@ class Processes:
         environment: Mapping[str, str],
         output: Callable[[str], None],
         name: str,
+        mark: str = "",
     ) -> Process:
         """Start a child with exactly this environment.
 
@@ -113,6 +125,8 @@ class Processes:
             environment: all of its environment variables.
             output: called with each line of its standard output and error, from a thread of its own.
             name: what the child is for, for error messages.
+            mark: `NAME=value` of `environment`, by which the warden finds what has left the child's group. While the
+                server lives, whoever starts the child ends its strays (`strays.end_strays`).
 
         Raises:
             OSError: the program cannot be started, or all children are being ended; the message names `name`.
@@ -127,7 +141,7 @@ class Processes:
                 )  # fmt: skip
             except OSError as error:
                 raise OSError(error.errno, f"{name}: cannot start {command[0]}: {error.strerror}") from error
-            self._tell_warden("+", child.pid)
+            self._tell_warden(f"+{child.pid} {mark}")
             process = Process(child, output, self._forget)
             self._running[child.pid] = process
         return process
@@ -147,11 +161,11 @@ class Processes:
     def _forget(self, pid: int) -> None:
         with self._lock:
             self._running.pop(pid, None)
-            self._tell_warden("-", pid)
+            self._tell_warden(f"-{pid}")
 
-    def _tell_warden(self, sign: str, group: int) -> None:
+    def _tell_warden(self, line: str) -> None:
         assert self._warden.stdin is not None
-        self._warden.stdin.write(f"{sign}{group}\n")
+        self._warden.stdin.write(f"{line}\n")
         self._warden.stdin.flush()
 
 

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local_cloud import ministack
+from local_cloud import ministack, tls
 from local_cloud.cloud import Cloud
+from local_cloud.developer import provide_credentials
+from local_cloud.images.scanning import scan_service
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
@@ -26,6 +29,7 @@ SERVICES = ("codecommit", "codebuild", "codepipeline", "sagemaker")
 
 _SAVE_SECONDS = 1.0
 _CHILD_GRACE_SECONDS = 5.0
+_TLS_SHUTDOWN_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -74,35 +78,60 @@ def sole_use(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING") -> None:
-    """Serve until SIGTERM or SIGINT; `state_dir/server.json` tells clients where, as long as it runs."""
+def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING", decisions: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `state_dir/server.json` tells clients where, as long as it runs.
+
+    Args:
+        listener: from `bind`.
+        state_dir: held by `sole_use`.
+        log_level: of the server's log.
+        decisions: a file that gets a line for each distinct decision of IAM.
+    """
     port: int = listener.getsockname()[1]
     ministack.configure(port=port, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, log_level=log_level)
-    platform = ministack.Platform()
-    endpoint_url = f"http://127.0.0.1:{port}"
+    platform = ministack.Platform(account_id=ACCOUNT_ID, region=REGION, decisions=decisions)
+    certificate = tls.certificate(state_dir / "tls")
     cloud = Cloud(
-        endpoint_url=endpoint_url, account_id=ACCOUNT_ID, region=REGION, state_dir=state_dir, platform=platform
-    )
-    modules = [importlib.import_module(f"local_cloud.{name}") for name in SERVICES]
-    for module in modules:
-        module.register(cloud, platform)
-    asyncio.run(_serve(listener, cloud, platform, modules, log_level))
+        endpoint_url=f"https://127.0.0.1:{port}", ca_bundle=certificate.ca, account_id=ACCOUNT_ID, region=REGION,
+        state_dir=state_dir, platform=platform,
+    )  # fmt: skip
+    platform.add_operations(scan_service(cloud))
+    services = {name: (importlib.import_module(f"local_cloud.{name}"), cloud.of_service(name)) for name in SERVICES}
+    for module, view in services.values():
+        module.register(view, platform)
+    with asyncio.Runner(loop_factory=_EventLoop) as runner:
+        runner.run(_serve(listener, certificate, cloud, platform, list(services.values()), log_level))
+
+
+class _EventLoop(asyncio.SelectorEventLoop):
+    """Ends TLS connections without waiting half a minute for clients that keep theirs open to answer."""
+
+    def call_exception_handler(self, context: Any) -> None:
+        if isinstance(context.get("exception"), TimeoutError):  # such a client did not answer
+            logger.debug("a TLS connection was cut: %s", context)
+        else:
+            super().call_exception_handler(context)
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        return await super().create_server(*arguments, **options, ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS)
 
 
 async def _serve(
-    listener: socket.socket, cloud: Cloud, platform: ministack.Platform, modules: list[ModuleType], log_level: str
-) -> None:
+    listener: socket.socket, certificate: tls.Certificate, cloud: Cloud, platform: ministack.Platform,
+    services: list[tuple[ModuleType, Cloud]], log_level: str,
+) -> None:  # fmt: skip
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
+    config.certfile = config.keyfile = str(certificate.server)
     config.keep_alive_timeout = 75
     config.loglevel = log_level
     config.graceful_timeout = 2
     saver = asyncio.create_task(platform.save_changes(_SAVE_SECONDS))
-    resumer = asyncio.create_task(_announce(cloud, platform, modules))
+    resumer = asyncio.create_task(_announce(certificate, cloud, platform, services))
     try:
         await serve(platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
     finally:
@@ -114,23 +143,25 @@ async def _serve(
         (cloud.state_dir / "server.json").unlink(missing_ok=True)
 
 
-async def _announce(cloud: Cloud, platform: ministack.Platform, modules: list[ModuleType]) -> None:
+async def _announce(
+    certificate: tls.Certificate,
+    cloud: Cloud,
+    platform: ministack.Platform,
+    services: list[tuple[ModuleType, Cloud]],
+) -> None:
     """Once the server answers: let the services take up what was running, then say that it is ready."""
-    await asyncio.to_thread(_wait_until_answering, cloud)
+    credentials = await asyncio.to_thread(provide_credentials, cloud)
     platform.settle_interrupted_stacks()
-    for module in modules:
+    for module, view in services:
         try:
-            await asyncio.to_thread(module.resume, cloud)
+            await asyncio.to_thread(module.resume, view)
         except Exception:
             logger.exception("%s could not take up what was running", module.__name__)
     facts = {
         "pid": os.getpid(), "port": int(cloud.endpoint_url.rpartition(":")[2]), "endpoint_url": cloud.endpoint_url,
+        "ca_bundle": str(certificate.ca), "ca_folder": str(certificate.ca_folder), "credentials_file": str(credentials),
         "account_id": cloud.account_id, "region": cloud.region, "started_at": datetime.now(UTC).isoformat(),
     }  # fmt: skip
     draft = cloud.state_dir / "server.json.draft"
     draft.write_text(json.dumps(facts, indent=2) + "\n")
     draft.replace(cloud.state_dir / "server.json")
-
-
-def _wait_until_answering(cloud: Cloud) -> None:
-    cloud.client("sts").get_caller_identity()

@@ -2,12 +2,10 @@
 
 import asyncio
 import base64
-import binascii
 import json
 import logging
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +13,15 @@ import botocore.session
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
+from local_cloud import authorization
+from local_cloud.authorization import Rules
+from local_cloud.validation import Fault, MalformedRequestError, is_set, read_request
+
 logger = logging.getLogger(__name__)
 
 Answer = tuple[int, dict[str, str], bytes]
+Members = Mapping[str, Sequence[str]]
+"""Members of requests, by operation."""
 
 
 class ServiceError(Exception):
@@ -40,16 +44,32 @@ class JsonService:
     """One AWS service with the JSON protocol (X-Amz-Target).
 
     An operation CreateTrainingJob is answered by the method `create_training_job(request) -> answer` of `operations`,
-    both with the names of the service's model, times as datetimes and blobs as bytes. A ServiceError is answered as
-    AWS answers it. Methods run on worker threads.
+    both with the names of the service's model, times as datetimes and blobs as bytes, once the acting principal may do
+    what the operation's rule asks. A ServiceError is answered as AWS answers it. Methods run on worker threads.
     """
 
-    def __init__(self, service_name: str, operations: object, validation_code: str = "ValidationException") -> None:
+    def __init__(
+        self, service_name: str, operations: object, rules: Rules, validation_code: str = "ValidationException", *,
+        also_required: Members | None = None, not_served: Members | None = None,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            service_name: as in `boto3.client`.
+            operations: the object whose methods answer.
+            rules: what each operation asks of IAM.
+            validation_code: of the refusal of a request that breaks the model's constraints.
+            also_required: members that the service asks for though its model does not.
+            not_served: members that would do something on AWS and do nothing here, so a request that sets one is
+                refused; see `validation.is_set` for how they are written.
+        """
         self.name = service_name
+        self._rules = rules
         self.model = service_model(service_name)
         self.target_prefix: str = self.model.metadata["targetPrefix"]
         self._operations = operations
         self._validation_code = validation_code
+        self._also_required = also_required or {}
+        self.not_served = not_served or {}
         self._version: str = self.model.metadata.get("jsonVersion", "1.1")
 
     def served_operations(self) -> list[str]:
@@ -58,7 +78,7 @@ class JsonService:
 
     async def handle(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one request; never raises."""
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        operation = headers.get("x-amz-target", "").removeprefix(f"{self.target_prefix}.")
         return await asyncio.to_thread(self._respond, operation, body)
 
     def _respond(self, operation: str, body: bytes) -> Answer:
@@ -75,11 +95,13 @@ class JsonService:
         """Run an operation on its JSON request.
 
         Raises:
-            ServiceError: the operation is unknown or not served, the request is malformed, or the operation refuses it.
+            ServiceError: the operation is unknown or not served, the request is malformed, IAM does not allow it, or
+                the operation refuses it.
         """
         method = self._method(operation)
         model = self.model.operation_model(operation)
-        request = self._request(model, body)
+        request = self.read(operation, body)
+        authorization.authorize(self._rules[operation](request))
         answer = method(request) or {}
         return {} if model.output_shape is None else _to_wire(model.output_shape, answer)
 
@@ -93,22 +115,31 @@ class JsonService:
             raise ServiceError("UnknownOperationException", message)
         return method
 
-    def _request(self, model: OperationModel, body: bytes) -> dict[str, Any]:
+    def read(self, operation: str, body: bytes) -> dict[str, Any]:
+        """The request of an operation, checked.
+
+        Raises:
+            ServiceError: it is malformed, or asks for what is not served.
+        """
+        model = self.model.operation_model(operation)
         try:
-            raw = json.loads(body or b"{}")
-        except ValueError as error:
-            raise ServiceError("SerializationException", f"The request is not JSON: {error}") from error
-        if not isinstance(raw, dict):
-            raise ServiceError("SerializationException", "The request must be a JSON object")
-        if model.input_shape is None:
-            return {}
-        faults: list[str] = []
-        request = _from_wire(model.input_shape, raw, "", faults)
+            request, faults = read_request(model.input_shape, body)
+        except MalformedRequestError as error:
+            raise ServiceError("SerializationException", str(error)) from error
+        missing = [name for name in self._also_required.get(operation, ()) if name not in request]
+        faults += [Fault(f"{name[0].lower()}{name[1:]}", None) for name in missing]
         if faults:
-            count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected"
-            raise ServiceError(self._validation_code, f"{count}: {'; '.join(faults)}")
-        assert isinstance(request, dict)
+            raise self._refusal(model, faults)
+        unserved = [path for path in self.not_served.get(operation, ()) if is_set(request, path)]
+        if unserved:
+            message = f"The local cloud does not serve {', '.join(unserved)} of {operation}"
+            raise ServiceError(self._validation_code, message)
         return request
+
+    def _refusal(self, model: OperationModel, faults: list[Fault]) -> ServiceError:
+        """The answer to a request that breaks constraints of the model."""
+        count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''} detected"
+        return ServiceError(self._validation_code, f"{count}: {'; '.join(map(str, faults))}")
 
     def _answer(self, status: int, document: dict[str, Any], error_code: str | None = None) -> Answer:
         headers = {"Content-Type": f"application/x-amz-json-{self._version}"}
@@ -132,100 +163,3 @@ def _to_wire(shape: Shape, value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value
-
-
-def _from_wire(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
-    """The request as Python values; what breaks a constraint of the model is added to `faults` in AWS's words."""
-    if isinstance(shape, StructureShape):
-        return _structure(shape, value, path, faults)
-    if isinstance(shape, ListShape):
-        if not isinstance(value, list):
-            return _wrong_type(value, "list", path, faults)
-        _check_bounds(shape, len(value), "length", value, path, faults)
-        return [_from_wire(shape.member, item, f"{path}.{n}.member", faults) for n, item in enumerate(value, 1)]
-    if isinstance(shape, MapShape):
-        if not isinstance(value, dict):
-            return _wrong_type(value, "map", path, faults)
-        _check_bounds(shape, len(value), "length", value, path, faults)
-        return {key: _from_wire(shape.value, item, f"{path}.{key}", faults) for key, item in value.items()}
-    return _scalar(shape, value, path, faults)
-
-
-def _structure(shape: StructureShape, value: Any, path: str, faults: list[str]) -> Any:
-    if not isinstance(value, dict):
-        return _wrong_type(value, "structure", path, faults)
-    faults.extend(
-        _fault(None, _join(path, name), "Member must not be null")
-        for name in shape.required_members
-        if value.get(name) is None
-    )
-    return {
-        name: _from_wire(member, value[name], _join(path, name), faults)
-        for name, member in shape.members.items()
-        if value.get(name) is not None
-    }
-
-
-_SCALAR_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,),
-    "float": (int, float), "double": (int, float), "timestamp": (int, float), "blob": (str,),
-}  # fmt: skip
-
-
-def _scalar(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
-    kind = shape.type_name
-    fits = isinstance(value, _SCALAR_TYPES.get(kind, (object,)))
-    if not fits or (isinstance(value, bool) and kind != "boolean"):
-        return _wrong_type(value, kind, path, faults)
-    if kind == "timestamp":
-        return datetime.fromtimestamp(value, UTC)
-    if kind == "blob":
-        try:
-            return base64.b64decode(value, validate=True)
-        except binascii.Error:
-            return _wrong_type(value, "base64 text", path, faults)
-    if kind == "string":
-        _check_string(shape, value, path, faults)
-    elif kind != "boolean":
-        _check_bounds(shape, value, "value", value, path, faults)
-    return value
-
-
-def _check_string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
-    _check_bounds(shape, len(value), "length", value, path, faults)
-    allowed = getattr(shape, "enum", None)
-    if allowed and value not in allowed:
-        faults.append(_fault(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
-    pattern = shape.metadata.get("pattern")
-    if pattern and (compiled := _compile(pattern)) and not compiled.fullmatch(value):
-        faults.append(_fault(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
-
-
-@lru_cache
-def _compile(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern, re.DOTALL)
-    except re.error:  # the models hold Java's regular expressions; the few that Python cannot read are not checked
-        return None
-
-
-def _check_bounds(shape: Shape, size: float, noun: str, value: Any, path: str, faults: list[str]) -> None:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and size < low:
-        faults.append(_fault(value, path, f"Member must have {noun} greater than or equal to {low}"))
-    if high is not None and size > high:
-        faults.append(_fault(value, path, f"Member must have {noun} less than or equal to {high}"))
-
-
-def _wrong_type(value: Any, wanted: str, path: str, faults: list[str]) -> None:
-    faults.append(_fault(value, path or "the request", f"Member must be a {wanted}"))
-
-
-def _fault(value: Any, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{str(value)[:200]}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def _join(path: str, name: str) -> str:
-    member = name[0].lower() + name[1:]
-    return f"{path}.{member}" if path else member

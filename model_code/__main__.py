@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from model_code.artifact import DIGEST_VARIABLE
 from model_code.errors import ConfigurationError
 from model_code.failure import reason_for, write_failure
 from model_code.log import say
@@ -39,7 +40,7 @@ def _train(paths: Paths, environment: Environment) -> None:
 def _evaluate(paths: Paths, environment: Environment) -> None:
     from model_code import evaluate
 
-    evaluate.run(paths)
+    evaluate.run(paths, environment.get(DIGEST_VARIABLE))
 
 
 def _serve(paths: Paths, environment: Environment) -> None:
@@ -50,6 +51,7 @@ def _serve(paths: Paths, environment: Environment) -> None:
         address=environment.get("SLIPWAY_BIND_ADDRESS", "0.0.0.0"),  # noqa: S104 - in a container, SageMaker calls from outside
         port=_number(environment, "SAGEMAKER_BIND_TO_PORT", 8080),
         workers=_number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1),
+        expected_digest=environment.get(DIGEST_VARIABLE),
     )
 
 

@@ -2,9 +2,7 @@
 
 import json
 import math
-import tarfile
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +11,38 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model_code import model
-from model_code.errors import DataError, ModelError
+from model_code.artifact import check_model, unpack
+from model_code.errors import DataError
 from model_code.log import say
 from model_code.paths import Paths
 from model_code.predictions import checked_predictions
 from model_code.records import as_documents, declared_columns
 
-LARGEST_MODEL_BYTES = 20 * 2**30
 SAMPLES = 100
 
 
-def run(paths: Paths) -> None:
+def run(paths: Paths, expected_digest: str | None) -> None:
     """Score the model.
+
+    Args:
+        expected_digest: of the model that is to be scored; None for any.
 
     Raises:
         DataError: the holdout cannot be read.
-        ModelError: the artifact cannot be used.
+        ModelError: the artifact cannot be used, or is of another model.
     """
     records = _read_holdout(paths.holdout)
     with tempfile.TemporaryDirectory() as folder:
-        unpack(paths.model_archive, Path(folder), LARGEST_MODEL_BYTES)
+        unpack(paths.model_archive, Path(folder))
+        digest = check_model(Path(folder), expected_digest)
         predictions = checked_predictions(model.load(Path(folder)).predict(records), records.height)
     metrics = model.metrics(records[model.LABEL].to_numpy(), predictions)
     for name, value in metrics.items():
         say(f"holdout:{name}={value:.6g}")
     finite = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
     paths.evaluation.mkdir(parents=True, exist_ok=True)
-    _write(paths.evaluation / "evaluation.json", {"metrics": finite, "rows": records.height})
+    _write(paths.evaluation / "evaluation.json", {"metrics": finite, "rows": records.height, "model_sha256": digest})
     _write(paths.evaluation / "samples.json", _samples(records, predictions))
-
-
-def unpack(archive: Path, directory: Path, largest_bytes: int) -> None:
-    """Unpack a model artifact: files and directories below the directory alone, and not more than fits.
-
-    Raises:
-        ModelError: the archive is missing, broken, too large or reaches out of the directory.
-    """
-    unpacked = 0
-    try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                unpacked += member.size
-                if unpacked > largest_bytes:
-                    raise ModelError(f"the model artifact must unpack to at most {largest_bytes:,} bytes, it is larger")
-                members.extract(member, directory, filter="data")
-    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise ModelError(f"the model artifact {archive.name} cannot be unpacked: {error}") from error
 
 
 def _samples(records: pl.DataFrame, predictions: NDArray[Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ This is the file that you replace with your own model. The rest of the container
     load             files in a directory          -> an object with predict(records) -> one number a record
     metrics          labels and predictions        -> numbers by name, for the gate
 
+`load` reads files that somebody may have put in the place of yours: formats that hold data alone, checked, and no
+pickle (joblib, cloudpickle), which runs what it holds. A test tells where one is.
+
 `records` gives a column for a name: `records["carrier"]`. It is a polars DataFrame in training and in the evaluation,
 and a dict of lists in serving, where a DataFrame would cost more than the prediction; one `features` serves both.
 """
@@ -25,6 +28,7 @@ import xgboost
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from model_code.errors import ModelError
 from model_code.log import say
 from model_code.records import Records
 from model_code.tables import read_table
@@ -158,8 +162,8 @@ class Model:
     """
 
     def __init__(self, model_dir: Path) -> None:
-        self.categories = json.loads((model_dir / "categories.json").read_text())
-        self.booster = xgboost.Booster(model_file=model_dir / "model.ubj")
+        self.categories = _read_categories(model_dir / "categories.json")
+        self.booster = _read_booster(model_dir / "model.ubj")
         self.booster.set_param({"nthread": 1})  # the server has a process for each CPU
 
     def predict(self, records: Records) -> NDArray[np.float32]:
@@ -167,8 +171,39 @@ class Model:
         return np.asarray(self.booster.inplace_predict(features(records, self.categories)))
 
 
+def _read_categories(file: Path) -> dict[str, list[str]]:
+    try:
+        categories = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{file.name} of the model is not JSON: {type(error).__name__}: {error}") from error
+    if not isinstance(categories, dict) or categories.keys() != set(CATEGORIES):
+        raise ModelError(f"{file.name} of the model must be an object with {', '.join(CATEGORIES)}")
+    for column, values in categories.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise ModelError(f"{column} in {file.name} of the model must be a list of texts")
+    return categories
+
+
+def _read_booster(file: Path) -> xgboost.Booster:
+    """Read a model in XGBoost's own UBJSON, whatever is in the file."""
+    try:
+        booster = xgboost.Booster(model_file=file)
+    except (
+        xgboost.core.XGBoostError,
+        UnicodeDecodeError,
+    ) as error:  # the latter when it cannot even tell what it found
+        raise ModelError(f"{file.name} of the model is not a model in XGBoost's UBJSON") from error
+    if tuple(booster.feature_names or ()) != FEATURES:
+        raise ModelError(f"{file.name} of the model must be made for {', '.join(FEATURES)}")
+    return booster
+
+
 def load(model_dir: Path) -> Model:
-    """Load what `train` wrote."""
+    """Load what `train` wrote.
+
+    Raises:
+        ModelError: the files hold something else.
+    """
     return Model(model_dir)
 
 

@@ -6,15 +6,21 @@ the whole request may.
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from model_code.errors import RequestError
 from model_code.records import Column
+
+MOST_RECORDS = 100_000
+"""A body of the largest size can hold 3 million short records, and one process would do nothing else for seconds,
+while /ping has two to answer in."""
 
 _LONGEST_SHOWN = 100
 _INTEGERS = range(-(2**63), 2**63)
@@ -26,16 +32,18 @@ def read_csv(body: bytes, columns: Sequence[Column]) -> Cells:
     """Read text/csv: a record a line, no header, an empty field for a missing value.
 
     Raises:
-        RequestError: with status 400.
+        RequestError: with status 400, or 413 for too many records.
     """
     try:
-        rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
+        lines = csv.reader(io.StringIO(body.decode(), newline=""), strict=True)
+        rows = list(itertools.islice(lines, MOST_RECORDS + 1))
     except UnicodeDecodeError as error:
         raise RequestError("the body must be UTF-8") from error
     except csv.Error as error:
         raise RequestError(f"the body is not CSV: {error}") from error
     if not rows:
         raise RequestError("the body must hold at least one record, it is empty")
+    _check_number(rows)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(columns):
             names = ", ".join(column.name for column in columns)
@@ -51,13 +59,14 @@ def read_json(body: bytes, columns: Sequence[Column]) -> Cells:
     """Read application/json: {"instances": [record, ...]}, or one record.
 
     Raises:
-        RequestError: with status 400.
+        RequestError: with status 400, or 413 for too many records.
     """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"the body is not JSON: {error}") from error
     records = _records_of(document)
+    _check_number(records)
     names = {column.name for column in columns}
     required = {column.name for column in columns if not column.optional}
     for number, record in enumerate(records, start=1):
@@ -69,6 +78,12 @@ def read_json(body: bytes, columns: Sequence[Column]) -> Cells:
         column.name: _read(column, [record.get(column.name) for record in records], _json_reader(column))
         for column in columns
     }
+
+
+def _check_number(records: Sequence[Any]) -> None:
+    if len(records) > MOST_RECORDS:
+        message = f"the body may hold {MOST_RECORDS:,} records, it has more: send fewer at once"
+        raise RequestError(message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, allowed=MOST_RECORDS)
 
 
 def _records_of(document: Any) -> list[Any]:
@@ -113,7 +128,10 @@ def _read(column: Column, cells: Sequence[Any], reader: Callable[[Any], Any]) ->
 
 def _shown(value: Any) -> Any:
     """A value as the answer repeats it: as it came, but short."""
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # it reads 1,024 levels of lists and objects and writes 254
+        return "lists or objects nested too deep to be shown"
     return value if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 

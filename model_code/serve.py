@@ -1,6 +1,7 @@
 """Serves the model as SageMaker asks for it: GET /ping and POST /invocations, in one process for each CPU.
 
-A process loads the model before it listens, and /ping says 200 only when all processes have loaded it.
+A process loads the model before it listens, and /ping says 200 only when all processes have loaded it. Before any of
+them starts, the model's files are compared with the digest of what was trained.
 """
 
 import multiprocessing
@@ -19,6 +20,7 @@ from granian.log import LogLevels
 from numpy.typing import NDArray
 
 from model_code import model
+from model_code.artifact import check_model
 from model_code.errors import RequestError
 from model_code.log import say
 from model_code.paths import Paths
@@ -140,14 +142,19 @@ def _as_json(predictions: NDArray[Any]) -> bytes:
 _WRITERS: dict[str, Callable[[NDArray[Any]], bytes]] = {CSV: _as_csv, JSON: _as_json}
 
 
-def run(paths: Paths, address: str, port: int, workers: int) -> None:
+def run(paths: Paths, address: str, port: int, workers: int, expected_digest: str | None) -> None:
     """Serve until SIGTERM.
 
     Args:
         address: to listen on; SageMaker needs 0.0.0.0 in a container.
         port: 8080, unless SageMaker says another.
         workers: number of processes.
+        expected_digest: of the model that is to be served; None for any.
+
+    Raises:
+        ModelError: there is another model, which nothing has read yet.
     """
+    check_model(paths.model, expected_digest)
     columns = declared_columns(model.COLUMNS)
     loaded = multiprocessing.Value("i", 0)
     server = Granian(

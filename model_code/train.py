@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from model_code import model
+from model_code.artifact import model_digest
 from model_code.errors import DataError, ModelError
 from model_code.hyperparameters import read_hyperparameters
 from model_code.log import say
@@ -36,7 +37,7 @@ def run(paths: Paths) -> None:
     size = sum(file.stat().st_size for file in paths.model.rglob("*") if file.is_file())
     if not size:
         raise ModelError("train in model.py returned, but wrote nothing into model_dir")
-    say(f"the model takes {size / 2**20:.2f} MiB")
+    say(f"the model takes {size / 2**20:.2f} MiB, its files have the SHA-256 {model_digest(paths.model)}")
     predictions = checked_predictions(model.load(paths.model).predict(validation_records), validation_records.height)
     for name, value in model.metrics(validation_records[model.LABEL].to_numpy(), predictions).items():
         say(f"validation:{name}={value:.6g}")

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,13 @@ def _run(name: str, exports: Path, environment: Mapping[str, str]) -> None:
 
 def _read_inputs(inputs: type[StepInputs], environment: Mapping[str, str]) -> StepInputs:
     """Make a step's inputs of the environment variables that are named as its fields, in capitals."""
-    needed = [*(field.name.upper() for field in fields(inputs)), "AWS_REGION"]
+    needed = [*(field.name.upper() for field in fields(inputs) if field.default is MISSING), "AWS_REGION"]
     missing = [variable for variable in needed if not environment.get(variable)]
     if missing:
         raise UsageError(f"these environment variables must be set: {', '.join(missing)}")
-    values: dict[str, Any] = {field.name: environment[field.name.upper()] for field in fields(inputs)}
-    paths = {field.name: Path(values[field.name]) for field in fields(inputs) if field.type is Path}
+    given = [field for field in fields(inputs) if field.name.upper() in environment]
+    values: dict[str, Any] = {field.name: environment[field.name.upper()] for field in given}
+    paths = {field.name: Path(values[field.name]) for field in given if field.type is Path}
     return inputs(**values | paths)
 
 

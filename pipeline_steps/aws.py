@@ -1,8 +1,8 @@
 """The one place that touches botocore: the clients, their retries, and its errors in our words."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,17 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_steps.errors import AlreadyExistsError, AwsError, ModelError, NotFoundError, RequestError, ThrottlingError
+from pipeline_steps.errors import (
+    AlreadyExistsError,
+    AwsError,
+    DocumentError,
+    ModelError,
+    NotFoundError,
+    RequestError,
+    ScanNotFoundError,
+    ThrottlingError,
+    UnsupportedImageError,
+)
 
 Client = Any  # boto3 makes its clients' methods at run time; a step installs no stubs for them
 
@@ -20,6 +30,9 @@ _CONFIG = Config(
     connect_timeout=10,
     read_timeout=70,  # an endpoint has 60 s to answer
 )
+
+LARGEST_TEXT_BYTES = 16 * 1024 * 1024
+"""A hundred records with their predictions, the largest of the documents, are some 30 KB in the example."""
 
 _NOT_FOUND = {
     "ResourceNotFound",
@@ -41,6 +54,10 @@ _THROTTLED = {
     "SlowDown",
 }
 _REFUSED = {"ValidationException", "ValidationError", "InvalidParameterException"}
+_OF_ONE_CODE: Mapping[str, type[AwsError]] = {
+    "ScanNotFoundException": ScanNotFoundError,
+    "UnsupportedImageTypeException": UnsupportedImageError,
+}
 # SageMaker answers ValidationException for most things that do not exist (github.com/aws/aws-sdk/issues/165).
 _SAYS_NOT_FOUND = re.compile(r"could not find|cannot find|not found|does not exist", re.IGNORECASE)
 
@@ -85,11 +102,26 @@ class Aws:
 
         Raises:
             NotFoundError: there is no such object.
+            DocumentError: it is larger than any of the documents that containers write.
+        """
+        with self.opened(uri) as answer:
+            body: bytes = answer["Body"].read(LARGEST_TEXT_BYTES + 1)
+        if len(body) > LARGEST_TEXT_BYTES:
+            raise DocumentError(f"{uri} must be a document of at most {LARGEST_TEXT_BYTES:,} bytes, it has more")
+        return body.decode("utf-8", errors="replace")
+
+    @contextmanager
+    def opened(self, uri: str) -> Iterator[Mapping[str, Any]]:
+        """What GetObject answers for an object in S3: `Body`, a stream to be read once, `LastModified` and more.
+
+        Raises:
+            NotFoundError: there is no such object.
         """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         with translated(f"read {uri}"):
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body.decode("utf-8", errors="replace")
+            answer = self.s3.get_object(Bucket=bucket, Key=key)
+            with closing(answer["Body"]):
+                yield answer
 
     def _client(self, service: str) -> Client:
         return self._session.client(service, config=_CONFIG)
@@ -130,4 +162,4 @@ def _kind(code: str, message: str) -> type[AwsError]:
         return AlreadyExistsError
     if code in _THROTTLED:
         return ThrottlingError
-    return RequestError if code in _REFUSED else AwsError
+    return RequestError if code in _REFUSED else _OF_ONE_CODE.get(code, AwsError)

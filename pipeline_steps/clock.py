@@ -3,18 +3,24 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 LONGEST_INTERVAL_SECONDS = 15.0
 SHORTEST_INTERVAL_SECONDS = 0.5
 _SHARE_OF_TIME_WAITED = 1 / 20
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True)
 class Clock:
-    """Seconds that only go forward, and a way to let them pass."""
+    """Seconds that only go forward, a way to let them pass, and the day in UTC."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    today: Callable[[], date] = _today
 
 
 SYSTEM_CLOCK = Clock()

@@ -20,19 +20,20 @@ def _finite_or_none(value: Any) -> Any:
 def _finite_or_none_within(records: Any) -> Any:
     if not isinstance(records, list | tuple):
         return records
-    return [
+    return tuple(
         {column: _finite_or_none(value) for column, value in record.items()} if isinstance(record, dict) else record
         for record in records
-    ]
+    )
 
 
 MetricValue = Annotated[float | None, BeforeValidator(_finite_or_none)]
+MeasuredName = Annotated[str, Field(pattern=r"^\PC{1,100}$")]  # it is shown: no line ends, no control characters
 
 
 class Document(BaseModel):
-    """A frozen document; keys that a newer or older version of its writer adds are ignored."""
+    """A frozen document, read strictly; keys that a newer or older version of its writer adds are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", protected_namespaces=())
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
@@ -91,13 +92,18 @@ class DatasetManifest(Document):
 class Scores(Document):
     """What the container's `evaluate` measured on a holdout (evaluation.json).
 
+    It is the word of the code of the commit under test: who may change that code may write any number here. What is
+    checked is that it cannot harm the step that reads it, and that it speaks of the model that is to be judged.
+
     Attributes:
         metrics: by name; None stands for a NaN or an infinity.
         rows: number of holdout rows that were scored.
+        model_sha256: digest of the model's files; None from a container that does not know of digests.
     """
 
-    metrics: Mapping[str, MetricValue]
+    metrics: Mapping[MeasuredName, MetricValue] = Field(max_length=1000)
     rows: int = Field(ge=0)
+    model_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class EvaluationReport(Scores):

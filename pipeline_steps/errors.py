@@ -7,13 +7,17 @@ StepError
 │   ├── AlreadyExistsError      the name is taken
 │   ├── ThrottlingError         AWS still asked for fewer calls after all retries
 │   ├── RequestError            AWS found the request itself faulty
+│   ├── ScanNotFoundError       the registry has no scan of an image
+│   ├── UnsupportedImageError   the registry cannot scan an image of this kind
 │   └── ModelError              an endpoint's container answered with an error status
 ├── DockerError                 docker is missing, or a docker command failed
 ├── DataError                   there is no data, or a split of it is empty
 ├── DocumentError               a document cannot be read
+├── ArtifactError               a model artifact cannot be used
 ├── JobError                    a training or processing job ended without completing
-├── WaitTimeoutError            a job or an endpoint was not ready in its time
+├── WaitTimeoutError            a job, an endpoint or a scan was not ready in its time
 ├── UnregisteredModelError      an endpoint serves something that is not of a model package
+├── ImageScanError              an image's scan failed, or found what the settings do not allow
 ├── PromotionError              the gate said no
 └── VerificationError           an endpoint does not answer as it must
 
@@ -50,6 +54,14 @@ class RequestError(AwsError):
     """AWS found the request itself faulty."""
 
 
+class ScanNotFoundError(AwsError):
+    """The registry has no scan of an image."""
+
+
+class UnsupportedImageError(AwsError):
+    """The registry cannot scan an image of this kind."""
+
+
 class ModelError(AwsError):
     """An endpoint's container answered with an error status.
 
@@ -74,16 +86,24 @@ class DocumentError(StepError):
     """A document cannot be read."""
 
 
+class ArtifactError(StepError):
+    """A model artifact cannot be used."""
+
+
 class JobError(StepError):
     """A training or processing job ended without completing."""
 
 
 class WaitTimeoutError(StepError):
-    """A job or an endpoint was not ready in its time."""
+    """A job, an endpoint or a scan was not ready in its time."""
 
 
 class UnregisteredModelError(StepError):
     """An endpoint serves something that is not of a model package."""
+
+
+class ImageScanError(StepError):
+    """An image's scan failed, or found what the settings do not allow."""
 
 
 class PromotionError(StepError):

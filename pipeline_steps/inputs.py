@@ -8,7 +8,7 @@ from pipeline_steps.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class StepInputs:
-    """A field of a step's inputs is the environment variable of the same name in capitals.
+    """A field of a step's inputs is the environment variable of the same name in capitals; one with a default may lack.
 
     Attributes:
         execution_id: the pipeline execution's id, from which jobs and S3 prefixes get their names.
@@ -26,3 +26,20 @@ class StepInputs:
                 "COMMIT_ID must be usable as an image tag (letters, digits, and . _ - inside, 128 at most), "
                 f"got {self.commit_id!r}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobInputs(StepInputs):
+    """What a step that runs SageMaker jobs is given besides.
+
+    Attributes:
+        data_bucket: holds all that jobs read and write.
+        key_arn: of the project's key.
+        subnet_ids: with commas between them; empty where the jobs live in no VPC of ours.
+        security_group_ids: likewise.
+    """
+
+    data_bucket: str
+    key_arn: str
+    subnet_ids: str = ""
+    security_group_ids: str = ""

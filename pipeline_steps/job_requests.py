@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipeline_steps.inputs import StepInputs
+from pipeline_steps.errors import UsageError
+from pipeline_steps.inputs import JobInputs, StepInputs
 from settings import Processing, Settings, has_local_storage
 
 
@@ -15,6 +16,29 @@ def job_tags(settings: Settings, inputs: StepInputs) -> list[dict[str, str]]:
 def volume_key(instance_type: str, key_arn: str) -> dict[str, str]:
     """The volume's key as part of a request, or nothing for an instance type that does not take one."""
     return {} if has_local_storage(instance_type) else {"VolumeKmsKeyId": key_arn}
+
+
+def vpc_config(settings: Settings, inputs: JobInputs) -> dict[str, Any]:
+    """The VpcConfig as part of a request, or nothing for jobs that live in no VPC of ours.
+
+    Raises:
+        UsageError: the commit's settings and the deployed pipeline differ in whether there is a VPC.
+    """
+    deployed = "vpc" if inputs.subnet_ids and inputs.security_group_ids else "isolated"
+    if settings.network.mode != deployed:
+        raise UsageError(
+            f"network.mode of slipway.yaml is {settings.network.mode}, but the pipeline was deployed with {deployed}: "
+            "deploy it with this slipway.yaml first (slipway up)"
+        )
+    if deployed == "isolated":
+        return {}
+    subnets, groups = inputs.subnet_ids.split(","), inputs.security_group_ids.split(",")
+    return {"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": groups}}
+
+
+def processing_network(settings: Settings, inputs: JobInputs) -> dict[str, Any]:
+    """The NetworkConfig of a processing job: its container can call nobody."""
+    return {"EnableNetworkIsolation": True, **vpc_config(settings, inputs)}
 
 
 def processing_cluster(processing: Processing, key_arn: str) -> dict[str, Any]:

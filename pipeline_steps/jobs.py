@@ -17,13 +17,14 @@ from pipeline_steps.errors import (
     ThrottlingError,
     WaitTimeoutError,
 )
+from pipeline_steps.model_artifact import DIGEST_VARIABLE
 from pipeline_steps.progress import say
 
 # SageMaker stops a job that runs longer than its limit; waiting for instances and moving data come on top.
 PROVISIONING_ALLOWANCE_SECONDS = 1800
 
 _UNFINISHED = ("InProgress", "Stopping")
-_WHAT_A_JOB_IS_MADE_FROM = ("TrainingImage", "ImageUri", "S3Uri", "S3OutputPath")
+_WHAT_A_JOB_IS_MADE_FROM = ("TrainingImage", "ImageUri", "S3Uri", "S3OutputPath", DIGEST_VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ class _LogTail:
 
 
 def _is_made_from_the_same(request: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
-    """Whether a job has the request's image, inputs and output.
+    """Whether a job has the request's image, inputs, model and output.
 
     Its name tells too little: it holds eight characters of the execution's id, and the champion may have changed since.
     """

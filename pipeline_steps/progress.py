@@ -8,6 +8,9 @@ def say(text: str, *, label: str = "") -> None:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Text as one line of at most `limit` characters."""
-    line = " ".join(text.split())
+    """Text as one line of at most `limit` characters, all of which show.
+
+    It goes to approvers, into mails and terminals, and holds names that the data or the model's code gave.
+    """
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= limit else f"{line[: limit - 3]}..."

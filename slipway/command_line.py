@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.prompt import Confirm, Prompt
 from rich.text import Text
 from typer.core import TyperGroup
@@ -31,6 +30,7 @@ from slipway.project import ENVIRONMENTS, Project
 from slipway.reporting import interruptible
 from slipway.status import as_document, read_status, show_outcome, show_status
 from slipway.target import NOT_LOCAL, Kind, Target, aws_target, local_target, local_variables, overlay_of
+from slipway.terminal import Terminal
 from slipway.up import Deployment, refuse_folder, start_local_cloud
 
 WAITS_FOR_APPROVAL = 3
@@ -71,8 +71,8 @@ class Session:
     surroundings: Surroundings
 
     def __post_init__(self) -> None:
-        self.console = Console(highlight=False)
-        self.errors = Console(highlight=False, stderr=True)
+        self.console = Terminal()
+        self.errors = Terminal(stderr=True)
 
     @cached_property
     def project(self) -> Project:
@@ -114,7 +114,7 @@ class Commands(TyperGroup):
             error: UserError = InterruptionError("Interrupted.")
         except Exception as raised:
             error = reporting.understood(raised, kind) or reporting.keep_trace(raised, _log_dir(ctx))
-        reporting.show(Console(stderr=True, highlight=False), error)
+        reporting.show(Terminal(stderr=True), error)
         raise Exit(error.exit_code)
 
 
@@ -390,7 +390,7 @@ def _request(
 
 def _purge_local_cloud(session: Session, yes: bool) -> None:
     folder = session.server.state_dir
-    question = f"Delete {folder}, with all data, models and executions in it?"
+    question = Text(f"Delete {folder}, with all data, models and executions in it?", "prompt")
     if not yes and not Confirm.ask(question, console=session.console, default=False):
         raise UserError("nothing was deleted")
     repository = GitRepository(session.project.root, session.surroundings.environment)

@@ -53,8 +53,12 @@ def purge_account(target: Target, project: Project, progress: Callable[[str], No
 
 
 def _empty_bucket(target: Target, bucket: str) -> None:
-    """Delete all objects, with all their versions."""
+    """Delete all objects, with all their versions.
+
+    Its access log ends first: each of the deletions would fill the log's bucket again, hours later.
+    """
     s3 = target.client("s3")
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": _BATCH}):
         versions = [
             {"Key": found["Key"], "VersionId": found["VersionId"]}

@@ -94,8 +94,9 @@ class PlainView:
         if execution.queued_before and execution.queued_before != self._queued:
             self._say(f"queued: waits to enter {execution.queued_before}")
         self._queued = execution.queued_before
-        for path, line in lines:
-            self._console.print(Text(f"  {path.partition('/')[2]} | {line}"), soft_wrap=True)
+        for path, message in lines:
+            for line in message.splitlines():  # one message may have several, and each is the action's
+                self._console.print(Text(f"  {path.partition('/')[2]} | {line}"), soft_wrap=True)
         for action in execution.actions:
             if action.status != self._statuses.get(action.path, NOT_STARTED):
                 self._say(_told(action))

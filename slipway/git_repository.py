@@ -1,7 +1,9 @@
 """The project's git repository: its remote `slipway`, what would be pushed, and the push."""
 
+import shlex
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,9 +55,12 @@ class GitRepository:
 
     def remove_remote(self) -> bool:
         """Remove the remote `slipway`; returns whether there was one."""
-        if self.remote_url() is None:
+        url = self.remote_url()
+        if url is None:
             return False
         self._run("remote", "remove", REMOTE)
+        for section in ("credential", "http"):
+            self._git("config", "--remove-section", f"{section}.{_host(url)}")
         return True
 
     def use_codecommit_credentials(self, url: str, profile: str | None) -> None:
@@ -63,10 +68,33 @@ class GitRepository:
 
         Source: https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-https-unixes.html
         """
-        scope = "credential.{0.scheme}://{0.netloc}".format(urlsplit(url))
-        aws = "aws" if profile is None else f"aws --profile {profile}"
-        self._run("config", f"{scope}.helper", f"!{aws} codecommit credential-helper $@")
-        self._run("config", f"{scope}.UseHttpPath", "true")
+        aws = "aws" if profile is None else f"aws --profile {shlex.quote(profile)}"
+        self._use_credential_helper(url, f"!{aws} codecommit credential-helper $@")
+
+    def use_local_credentials(
+        self, url: str, *, ca_folder: str, variables: Mapping[str, str], unset: Sequence[str]
+    ) -> None:
+        """Let git trust the local cloud and ask the aws command of this Python for its credentials.
+
+        In this repository only, for the host of `url`, and in any shell, whatever AWS that shell is set up for.
+
+        Args:
+            url: of the remote.
+            ca_folder: the certificates to trust; a file in git's configuration would yield to GIT_SSL_CAINFO.
+            variables: that lead the aws command to the local cloud.
+            unset: variables that would lead it elsewhere.
+        """
+        env = " ".join([f"-u {name}" for name in unset] + [f"{k}={shlex.quote(v)}" for k, v in variables.items()])
+        aws = shlex.quote(str(Path(sys.executable).with_name("aws")))
+        self._use_credential_helper(url, f"!env {env} {aws} codecommit credential-helper --ignore-host-check $@")
+        self._run("config", f"http.{_host(url)}.sslCAPath", ca_folder)
+
+    def _use_credential_helper(self, url: str, helper: str) -> None:
+        scope = f"credential.{_host(url)}"
+        # An empty helper first: the user's own ones are neither asked nor told of the password.
+        self._run("config", "--replace-all", f"{scope}.helper", "")
+        self._run("config", "--add", f"{scope}.helper", helper)
+        self._run("config", f"{scope}.useHttpPath", "true")
 
     def push(self, branch: str) -> bool:
         """Push HEAD to a branch of the remote `slipway`.
@@ -104,3 +132,7 @@ class GitRepository:
             )
         except FileNotFoundError as error:
             raise GitError("the git command is not installed", "install git") from error
+
+
+def _host(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))

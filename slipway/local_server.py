@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -30,6 +31,9 @@ class ServerRecord:
     pid: int
     port: int
     endpoint_url: str
+    ca_bundle: str
+    ca_folder: str
+    credentials_file: str
     account_id: str
     region: str
     started_at: str
@@ -60,7 +64,7 @@ class LocalServer:
     def running(self) -> ServerRecord | None:
         """The server that runs and answers, or None."""
         record = self.record()
-        if record is None or not _is_local_cloud(record.pid) or not answers(record.endpoint_url):
+        if record is None or not _is_local_cloud(record.pid) or not answers(record):
             return None
         return record
 
@@ -125,7 +129,7 @@ class LocalServer:
     def _clear_stale_record(self) -> None:
         record = self.record()
         if record is not None and _is_local_cloud(record.pid):
-            if _wait_until(lambda: answers(record.endpoint_url), _HEALTH_SECONDS):
+            if _wait_until(lambda: answers(record), _HEALTH_SECONDS):
                 raise LocalCloudError(f"the local cloud already runs at {record.endpoint_url}")
             raise LocalCloudError(
                 f"a local cloud (process {record.pid}) runs but does not answer at {record.endpoint_url}; "
@@ -156,11 +160,12 @@ class LocalServer:
         return "\n".join(text.strip().splitlines()[-lines:]) or "(it wrote nothing)"
 
 
-def answers(endpoint_url: str) -> bool:
-    """Whether a local cloud answers at that address."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def answers(server: ServerRecord) -> bool:
+    """Whether that local cloud answers, and shows the certificate that it should."""
     try:
-        with opener.open(f"{endpoint_url}/_ministack/health", timeout=_HEALTH_SECONDS) as response:
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=server.ca_bundle))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
+        with opener.open(f"{server.endpoint_url}/_ministack/health", timeout=_HEALTH_SECONDS) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False

@@ -71,13 +71,14 @@ class Pipeline:
 
     def read(self, execution_id: str) -> Execution:
         """One execution, whole."""
+        # The state first: what has begun since is then among the actions, such as an approval with its text.
+        state = self._client.get_pipeline_state(name=self.name)
         details: list[dict[str, Any]] = []
         pages = self._client.get_paginator("list_action_executions").paginate(
             pipelineName=self.name, filter={"pipelineExecutionId": execution_id}
         )
         for page in pages:
             details += page["actionExecutionDetails"]
-        state = self._client.get_pipeline_state(name=self.name)
         summary = next((found for found in self.recent() if found.id == execution_id), None)
         return read_execution(self._declaration, summary or self._old_summary(execution_id), details, state)
 

@@ -16,7 +16,7 @@ from slipway.local_server import LocalServer
 from slipway.phases import Phases
 from slipway.project import Project
 from slipway.stacks import Stacks
-from slipway.target import Target, local_target
+from slipway.target import GIT_HELPER_VARIABLES, NOT_LOCAL, Target, local_target
 
 
 def start_local_cloud(phases: Phases, server: LocalServer, port: int, environment: Mapping[str, str]) -> Target:
@@ -92,9 +92,16 @@ class Deployment:
                 phase.note = f"left out: {error.message}"
                 return
             repository.set_remote(url)
-            if _is_codecommit(url):
+            if self.target.kind == "local":
+                self._use_local_credentials(repository, url)
+            elif _is_codecommit(url):
                 repository.use_codecommit_credentials(url, profile)
             phase.note = f"{REMOTE} -> {url}"
+
+    def _use_local_credentials(self, repository: GitRepository, url: str) -> None:
+        variables = {name: value for name, value in self.target.environment.items() if name in GIT_HELPER_VARIABLES}
+        assert self.target.ca_folder is not None
+        repository.use_local_credentials(url, ca_folder=self.target.ca_folder, variables=variables, unset=NOT_LOCAL)
 
     def _cdk(self) -> Cdk:
         return Cdk(self.project.root, self.project.log_dir, self.target.environment, self.target.overlay)

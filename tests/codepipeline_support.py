@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from local_cloud_access import EVERYTHING, make_role
 from local_cloud_server import CloudServer, eventually
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -60,7 +61,10 @@ def saved(server: CloudServer, name: str) -> bool:
 FAILING_TEMPLATE = json.dumps(
     {
         "Resources": {
-            "Rule": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"RoleArn": "nonsense", "Stages": []}}
+            "Rule": {
+                "Type": "AWS::CodePipeline::Pipeline",
+                "Properties": {"RoleArn": "arn:aws:iam::000000000000:role/nobody", "Stages": []},
+            }
         }
     }
 )
@@ -76,7 +80,7 @@ class PipelineUnderTest:
         self.client = server.client("codepipeline")
         self.codecommit = server.client("codecommit")
         self.bucket = f"{self.name}-artifacts"
-        self.role_arn = f"arn:aws:iam::{server.account_id}:role/{self.name}"
+        self.role_arn = make_role(server, "codepipeline", EVERYTHING)
         server.client("s3").create_bucket(Bucket=self.bucket)
         self.codecommit.create_repository(repositoryName=self.name)
         self.commit_id = self.commit({"README.md": "hello", **(files or {})}, "first commit")

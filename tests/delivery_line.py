@@ -6,11 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
+from slipway.local_server import LocalServer
+from slipway.target import local_target
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 600
@@ -22,10 +24,16 @@ class DeliveryLine:
 
     folder: Path
     port: int
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path) -> "DeliveryLine":
-        """Copy the working tree's files into a repository of its own, with one commit."""
+    def make(cls, folder: Path, variables: Mapping[str, str] | None = None) -> "DeliveryLine":
+        """Copy the working tree's files into a repository of its own, with one commit.
+
+        Args:
+            folder: an empty one.
+            variables: added to the environment of the slipway command and of what it starts.
+        """
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT, capture_output=True, text=True, check=True,
@@ -38,7 +46,7 @@ class DeliveryLine:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        line = cls(folder, port)
+        line = cls(folder, port, variables or {})
         line.git("init", "--quiet", "--initial-branch", "main")
         line.commit("The project as it is")
         return line
@@ -84,7 +92,8 @@ class DeliveryLine:
         identity = {"GIT_AUTHOR_NAME": "A Tester", "GIT_AUTHOR_EMAIL": "tester@example.com",
                     "GIT_COMMITTER_NAME": "A Tester", "GIT_COMMITTER_EMAIL": "tester@example.com"}  # fmt: skip
         tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**kept, **identity, "PATH": tools, "PYTHONPATH": str(self.folder), "NO_COLOR": "1", "COLUMNS": "120"}
+        return {**kept, **identity, "PATH": tools, "PYTHONPATH": str(self.folder), "NO_COLOR": "1", "COLUMNS": "120",
+                **self.variables}  # fmt: skip
 
     def aws_environment(self) -> dict[str, str]:
         """What `eval "$(slipway env)"` adds, for the aws command."""
@@ -92,10 +101,9 @@ class DeliveryLine:
         return {**self.environment(), **{name: value.strip("'\"") for name, value in exports.items()}}
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service, endpoint_url=f"http://127.0.0.1:{self.port}", region_name="us-east-1",
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
+        """A client of the local cloud, as the developer."""
+        record = LocalServer(self.folder, self.folder / ".slipway" / "local-cloud").require()
+        return local_target(record, self.environment()).client(service)
 
     def executions(self) -> list[dict[str, Any]]:
         """The pipeline's executions, the newest first."""

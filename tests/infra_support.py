@@ -13,6 +13,7 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": "111122223333",
     "AWS::URLSuffix": "amazonaws.com",
 }
+BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 _HASH = re.compile(r"[0-9A-F]{8}$")
 
 

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,19 @@ from local_cloud.images import command_directory
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+# What an execution role needs ("CreateTrainingJob API: Execution Role Permissions" in SageMaker's developer guide).
+PERMISSIONS = {
+    "s3:GetObject": "arn:aws:s3:::sagemaker-tests/*",
+    "s3:PutObject": "arn:aws:s3:::sagemaker-tests/*",
+    "s3:ListBucket": "arn:aws:s3:::sagemaker-tests",
+    "logs:CreateLogGroup": "*",
+    "logs:CreateLogStream": "*",
+    "logs:PutLogEvents": "*",
+    "ecr:GetAuthorizationToken": "*",
+    "ecr:BatchGetImage": "*",
+    "ecr:BatchCheckLayerAvailability": "*",
+    "ecr:GetDownloadUrlForLayer": "*",
 }
 REGISTRY = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
@@ -155,10 +169,34 @@ class SageMakerCloud:
     def make(cls, server: CloudServer, folder: Path) -> "SageMakerCloud":
         cloud = cls(server, folder)
         cloud.client("s3").create_bucket(Bucket=cloud.bucket)
-        cloud.client("iam").create_role(RoleName=cloud.role_name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        cloud.make_role(cloud.role_name)
         cloud.client("ecr").create_repository(repositoryName="sagemaker-tests")
         cloud.push_image(cloud.image, f"LABEL {LABEL}=true")
         return cloud
+
+    def make_role(self, name: str, *, without: str = "", permissions: Mapping[str, str] = PERMISSIONS) -> str:
+        """A role for SageMaker.
+
+        Args:
+            name: of the role.
+            without: an action that it is not allowed.
+            permissions: what it is allowed otherwise, action to resource.
+        """
+        created = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        self.put_permissions(name, without=without, permissions=permissions)
+        return str(created["Role"]["Arn"])
+
+    def put_permissions(
+        self, role_name: str, *, without: str = "", permissions: Mapping[str, str] = PERMISSIONS
+    ) -> None:
+        """What a role is allowed, from now on."""
+        statements = [
+            {"Effect": "Allow", "Action": action, "Resource": resource}
+            for action, resource in permissions.items()
+            if action != without
+        ]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.client("iam").put_role_policy(RoleName=role_name, PolicyName="Permissions", PolicyDocument=policy)
 
     @property
     def role_arn(self) -> str:
@@ -260,10 +298,13 @@ class SageMakerCloud:
             for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
         ]
 
-    def make_model(self, prediction: str = "1", name: str | None = None, **container: Any) -> str:
+    def make_model(
+        self, prediction: str = "1", name: str | None = None, role_arn: str | None = None, **container: Any
+    ) -> str:
         name = name or self.name("model")
         container = {"Image": self.image, "ModelDataUrl": self.put_model(prediction=prediction)} | container
-        self.api.create_model(ModelName=name, ExecutionRoleArn=self.role_arn, PrimaryContainer=container)
+        role_arn = role_arn or self.role_arn
+        self.api.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container)
         return name
 
     def make_config(self, *models: str, **variant: Any) -> str:

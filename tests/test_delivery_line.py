@@ -1,19 +1,57 @@
-"""The whole way of a commit, on a local cloud: a good model, a bad one, a broken one, and an approver who says no."""
+"""The whole way of a commit, on a local cloud: a good model, a bad one, a broken one, and an approver who says no.
 
+The first commit has names, a message and an author that a shell would run.
+"""
+
+import hashlib
+import io
 import json
 import subprocess
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from delivery_line import DeliveryLine
 from local_cloud_server import eventually
 
+from model_code.artifact import model_digest, unpack
+
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeliveryLine]:
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that is there when something of the first commit was run as a command."""
+    return tmp_path_factory.mktemp("canary") / "canary"
+
+
+def _hostile_text(canary: Path) -> str:
+    return f"$(touch {canary}) `touch {canary}`; touch {canary} [red] \x1b[2J"
+
+
+def _hostile_names(canary: Path) -> list[str]:
+    """Names of files hold no slash: those of the canary's path are left to printf."""
+    path = str(canary).replace("/", "\\057")
+    run = f"touch $(printf '{path}')"
+    return [f"$({run})", f"`{run}`", f"; {run} #", "two\nlines", "'quoted' \"twice\"", "--output=canary", "\x1b[2J"]
+
+
+def _make_hostile(line: DeliveryLine, canary: Path) -> None:
+    for name in _hostile_names(canary):
+        for folder in (line.folder, line.folder / "model_code"):
+            (folder / name).write_text("x")
+    test = line.folder / "tests" / "model_code" / f"test_{_hostile_names(canary)[0]}.py"
+    test.write_text("def test_in_a_file_of_any_name() -> None: ...\n")
+    text = _hostile_text(canary)
+    line.git("add", "--all")
+    line.git("commit", "--quiet", "--amend", "--message", text, "--author", f"{text} <tester@example.com>")
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[DeliveryLine]:
     """A deployed delivery line whose production serves a first model."""
     line = DeliveryLine.make(tmp_path_factory.mktemp("line"))
+    _make_hostile(line, canary)
     line.slipway("up", "--port", str(line.port))
     line.push()
     waiting = line.slipway("watch", check=False)
@@ -57,6 +95,56 @@ def test_the_registered_package_says_what_it_was_made_of(line: DeliveryLine) -> 
     assert first_commit in package["CustomerMetadataProperties"].values()
 
 
+def test_the_registered_package_says_which_files_its_model_has(line: DeliveryLine, tmp_path: Path) -> None:
+    package = line.client("sagemaker").describe_model_package(ModelPackageName=line.served_package("production"))
+    (container,) = package["InferenceSpecification"]["Containers"]
+    artifact = line.client("s3").get_object(**_place(container["ModelDataUrl"]))["Body"].read()
+    (tmp_path / "model.tar.gz").write_bytes(artifact)
+    unpack(tmp_path / "model.tar.gz", tmp_path / "model")
+    digest = model_digest(tmp_path / "model")
+    assert container["Environment"] == {"SLIPWAY_MODEL_SHA256": digest}
+    assert package["CustomerMetadataProperties"]["model_sha256"] == digest
+    assert package["CustomerMetadataProperties"]["model_archive_sha256"] == hashlib.sha256(artifact).hexdigest()
+    for log in (line.slipway("logs", "TrainModel").stdout, line.slipway("logs", "production").stdout):
+        assert f"files have the SHA-256 {digest}" in log
+
+
+def _place(uri: str) -> dict[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return {"Bucket": bucket, "Key": key}
+
+
+def test_names_messages_and_authors_that_a_shell_would_run_pass_through_as_data(
+    line: DeliveryLine, canary: Path
+) -> None:
+    first_commit = line.git("rev-list", "--max-parents=0", "HEAD")
+    (execution,) = [e["pipelineExecutionId"] for e in line.executions() if _commit(e) == first_commit]
+    assert set(_hostile_names(canary)) <= set(_source_names(line, execution))
+    assert "test_in_a_file_of_any_name" in _reported_tests(line)
+    status = line.slipway("status", execution).stdout
+    assert _hostile_text(canary).replace("\x1b", "")[:40] in status  # as much as fits into a line
+    assert "\x1b" not in status
+    assert not canary.exists()
+
+
+def _source_names(line: DeliveryLine, execution: str) -> list[str]:
+    """The files of an execution's source artifact."""
+    wanted = {"pipelineExecutionId": execution}
+    details = line.client("codepipeline").list_action_executions(pipelineName="flight-delays", filter=wanted)
+    (source,) = [one for one in details["actionExecutionDetails"] if one["actionName"] == "Source"]
+    place = source["output"]["outputArtifacts"][0]["s3location"]
+    body = line.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+    return zipfile.ZipFile(io.BytesIO(body)).namelist()
+
+
+def _reported_tests(line: DeliveryLine) -> list[str]:
+    """What the first Test stage reported."""
+    codebuild = line.client("codebuild")
+    report = codebuild.list_reports(sortOrder="ASCENDING")["reports"][0]
+    pages = codebuild.get_paginator("describe_test_cases").paginate(reportArn=report)
+    return [case["name"] for page in pages for case in page["testCases"]]
+
+
 def test_a_bad_model_is_rejected_with_its_reasons_and_nothing_is_deployed(line: DeliveryLine) -> None:
     before = line.served_package("staging")
     line.edit("slipway.yaml", r"trees: \d+", "trees: 1")
@@ -96,6 +184,29 @@ def test_a_rejection_by_the_approver_leaves_production_as_it_is(line: DeliveryLi
     assert watched.returncode == 1
     assert "not before the holidays" in line.slipway("status", check=False).stdout
     assert line.served_package("production") == before
+
+
+def test_a_model_that_is_replaced_after_its_evaluation_is_not_served(line: DeliveryLine) -> None:
+    before = line.served_package("production")
+    line.edit("slipway.yaml", r"trees: \d+", "trees: 120")
+    assert _push_change(line, "A model that somebody replaces").returncode == 3
+    (judged, other) = (
+        line.client("sagemaker").describe_model_package(ModelPackageName=package)["InferenceSpecification"]
+        for package in (line.served_package("staging"), before)
+    )
+    s3, place = line.client("s3"), _place(judged["Containers"][0]["ModelDataUrl"])
+    replacement = s3.get_object(**_place(other["Containers"][0]["ModelDataUrl"]))["Body"].read()
+    s3.put_object(**place, Body=replacement)  # a good model, too, but not this one
+
+    line.slipway("approve", "--comment", "as it was in staging")
+    watched = line.slipway("watch", check=False)
+
+    assert watched.returncode == 1
+    expected, got = (one["Containers"][0]["Environment"]["SLIPWAY_MODEL_SHA256"] for one in (judged, other))
+    reason = f"the model's files have the SHA-256 {got}, but those that were trained have {expected}"
+    assert reason in line.slipway("logs", "production").stdout
+    assert line.served_package("production") == before
+    assert line.slipway("invoke").returncode == 0
 
 
 def test_a_push_to_another_branch_starts_nothing(line: DeliveryLine) -> None:

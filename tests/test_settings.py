@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_rows_can_be_split_by_the_hash_of_a_column(document: dict[str, Any], tmp
 
 
 def test_what_may_be_left_out_has_a_default(document: dict[str, Any], tmp_path: Path) -> None:
-    for key in ("source", "approval", "removal_policy", "tags", "local"):
+    for key in ("source", "approval", "network", "permissions_boundary", "removal_policy", "tags", "local"):
         del document[key]
     (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
 
@@ -110,6 +111,45 @@ def test_what_may_be_left_out_has_a_default(document: dict[str, Any], tmp_path: 
         "retain",
         {},
     )
+
+
+def test_containers_are_isolated_and_roles_unbounded_unless_the_file_says_otherwise(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    del document["network"], document["permissions_boundary"]
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    read = load(tmp_path / "slipway.yaml")
+
+    assert (read.network.mode, read.network.subnet_ids, read.network.security_group_ids) == ("isolated", (), ())
+    assert read.permissions_boundary is None
+
+
+def test_an_image_scan_is_strict_unless_the_file_says_otherwise(document: dict[str, Any], tmp_path: Path) -> None:
+    del document["container"]["scan"]
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    scan = load(tmp_path / "slipway.yaml").container.scan
+
+    assert (scan.fail_on, scan.unsupported, scan.accepted) == ("high", "fail", ())
+
+
+@pytest.mark.parametrize("until", ["2027-01-31", "'2027-01-31'"], ids=["plain", "in quotes"])
+def test_a_finding_is_accepted_until_a_day(document: dict[str, Any], tmp_path: Path, until: str) -> None:
+    document["container"]["scan"]["accepted"] = [{"id": "CVE-2026-12345", "reason": "not reachable", "until": "UNTIL"}]
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document).replace("UNTIL", until))
+
+    (accepted,) = load(tmp_path / "slipway.yaml").container.scan.accepted
+
+    assert (accepted.id, accepted.reason, accepted.until) == ("CVE-2026-12345", "not reachable", date(2027, 1, 31))
+
+
+def test_an_acceptance_that_is_over_is_no_fault_of_the_file(
+    document: dict[str, Any], faults: Callable[..., list[str]]
+) -> None:
+    document["container"]["scan"]["accepted"] = [{"id": "CVE-2020-1", "reason": "old", "until": date(2020, 1, 31)}]
+
+    assert faults(document) == []
 
 
 @pytest.mark.parametrize("value", [1, 0.5, "gini", True, 0, False, ""])
@@ -130,7 +170,9 @@ def test_the_local_overlay_lays_its_values_over_the_file() -> None:
 
     assert (local.removal_policy, local.endpoints.production.instance_count) == ("destroy", 1)
     assert local.endpoints.production.instance_type == aws.endpoints.production.instance_type
-    assert local.model_copy(update={"removal_policy": "retain", "endpoints": aws.endpoints}) == aws
+    assert (aws.container.scan.unsupported, local.container.scan.unsupported) == ("fail", "allow")
+    same = {"removal_policy": "retain", "endpoints": aws.endpoints, "container": aws.container}
+    assert local.model_copy(update=same) == aws
 
 
 @pytest.mark.parametrize("overlay", [None, ""])
@@ -175,7 +217,7 @@ OVERLAY_FAULTS = {
     "an overlay in the overlay": (
         {"local": {}},
         "local.local is not a known key; allowed: name, source, data, container, processing, training, evaluation, "
-        "endpoints, approval, removal_policy, tags",
+        "endpoints, approval, network, permissions_boundary, removal_policy, tags",
     ),
     "another kind of value": ({"data": 5}, "local.data must be a mapping of keys to values, got 5"),
     "no mapping": ([1], "local must be a mapping of keys to values, got [1]"),
@@ -206,12 +248,27 @@ def test_a_fault_of_the_file_is_not_told_a_second_time_for_the_overlay(
 # --- Faults of values
 
 TOP_LEVEL_KEYS = (
-    "name, source, data, container, processing, training, evaluation, endpoints, approval, removal_policy, tags, local"
+    "name, source, data, container, processing, training, evaluation, endpoints, approval, network, "
+    "permissions_boundary, removal_policy, tags, local"
 )
 NAME_RULE = "lower-case letters, digits and single hyphens, beginning with a letter"
 TEXT = "text (in quotes where YAML takes it for something else)"
 TAG_RULE = "letters, digits, spaces and _ . : / = + @ -"
 PREFIX_RULE = "an S3 prefix such as raw/: letters, digits and _ = . - between slashes, with a slash at the end"
+
+
+def accepted(**values: Any) -> dict[str, Any]:
+    return {"id": "CVE-2026-1", "reason": "not reachable", "until": date(2027, 1, 31), **values}
+
+
+SUBNETS = ["subnet-0123456789abcdef0", "subnet-12345678"]
+GROUPS = ["sg-0123456789abcdef0"]
+POLICY_RULE = "the ARN of a managed policy such as arn:aws:iam::111122223333:policy/boundary"
+
+
+def vpc(**values: Any) -> dict[str, Any]:
+    return {"mode": "vpc", "subnet_ids": SUBNETS, "security_group_ids": GROUPS, **values}
+
 
 FAULTS = [
     ("name", "ab", 'name must be at least 3 characters long, got "ab"'),
@@ -243,6 +300,58 @@ FAULTS = [
         "python 3",
         "container.base_image must be a container image such as "
         'public.ecr.aws/docker/library/python:3.11-slim-bookworm, got "python 3"',
+    ),
+    (
+        "container.scan.fail_on",
+        "High",
+        'container.scan.fail_on must be critical, high, medium, low or none, got "High"',
+    ),
+    ("container.scan.unsupported", "warn", 'container.scan.unsupported must be fail or allow, got "warn"'),
+    ("container.scan.accepted", "CVE-2026-1", 'container.scan.accepted must be a list, got "CVE-2026-1"'),
+    (
+        "container.scan.accepted",
+        ["CVE-2026-1"],
+        'container.scan.accepted[0] must be a mapping of keys to values, got "CVE-2026-1"',
+    ),
+    (
+        "container.scan.accepted",
+        [{"id": "CVE-2026-1", "until": date(2027, 1, 31)}],
+        "container.scan.accepted[0].reason is missing: why it is accepted, in words",
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(), accepted(id="CVE 1")],
+        'container.scan.accepted[1].id must be the id of a finding such as CVE-2026-12345, got "CVE 1"',
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(reason=" ")],
+        'container.scan.accepted[0].reason must be a reason in words, got " "',
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(until="next year")],
+        'container.scan.accepted[0].until must be a day such as 2027-01-31, got "next year"',
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(until="2027-02-29")],
+        'container.scan.accepted[0].until must be a day such as 2027-01-31, got "2027-02-29"',
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(until=datetime(2027, 1, 31, tzinfo=UTC))],
+        'container.scan.accepted[0].until must be a day such as 2027-01-31, got "2027-01-31 00:00:00+00:00"',
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(until=20270131)],
+        "container.scan.accepted[0].until must be a day such as 2027-01-31, got 20270131",
+    ),
+    (
+        "container.scan.accepted",
+        [accepted(), accepted(until=date(2028, 1, 31))],
+        "container.scan.accepted[1] must not name CVE-2026-1 again",
     ),
     (
         "processing.instance_type",
@@ -304,6 +413,51 @@ FAULTS = [
     ("endpoints.production", "big", 'endpoints.production must be a mapping of keys to values, got "big"'),
     ("approval.notify", ["a@b.org", "nobody"], 'approval.notify[1] must be an e-mail address, got "nobody"'),
     ("approval.notify", ["a@b.org", "a@b.org"], 'approval.notify[1] repeats "a@b.org"'),
+    ("network", None, "network must be a mapping of keys to values, got null"),
+    ("network.mode", "public", 'network.mode must be isolated or vpc, got "public"'),
+    (
+        "network",
+        {"subnet_ids": SUBNETS},
+        "network.subnet_ids must be empty unless mode is vpc, got mode isolated",
+    ),
+    (
+        "network",
+        {"mode": "isolated", "security_group_ids": GROUPS},
+        "network.security_group_ids must be empty unless mode is vpc, got mode isolated",
+    ),
+    ("network", vpc(security_group_ids=[]), "network.security_group_ids must not be empty where subnet_ids is given"),
+    ("network", vpc(subnet_ids=[]), "network.subnet_ids must not be empty where security_group_ids is given"),
+    (
+        "network",
+        vpc(subnet_ids=SUBNETS[:1]),
+        "network.subnet_ids must be two or more, in different zones: SageMaker asks so for endpoints",
+    ),
+    ("network", vpc(subnet_ids=[*SUBNETS, SUBNETS[0]]), f'network.subnet_ids[2] repeats "{SUBNETS[0]}"'),
+    ("network", vpc(security_group_ids=GROUPS * 2), f'network.security_group_ids[1] repeats "{GROUPS[0]}"'),
+    (
+        "network",
+        vpc(subnet_ids=[SUBNETS[0], "subnet-1"]),
+        'network.subnet_ids[1] must be the id of a subnet such as subnet-0123456789abcdef0, got "subnet-1"',
+    ),
+    (
+        "network",
+        vpc(security_group_ids=SUBNETS[:1]),
+        "network.security_group_ids[0] must be the id of a security group such as sg-0123456789abcdef0, "
+        f'got "{SUBNETS[0]}"',
+    ),
+    (
+        "network",
+        vpc(security_group_ids=[f"sg-{number:08x}" for number in range(6)]),
+        "network.security_group_ids must be at most 5 entries, got "
+        '["sg-00000000", "sg-00000001", "sg-00000002", "sg-00000003", "sg-00000004", "...',
+    ),
+    ("permissions_boundary", "boundary", f'permissions_boundary must be {POLICY_RULE}, got "boundary"'),
+    (
+        "permissions_boundary",
+        "arn:aws:iam::111122223333:role/boundary",
+        f'permissions_boundary must be {POLICY_RULE}, got "arn:aws:iam::111122223333:role/boundary"',
+    ),
+    ("permissions_boundary", 5, f"permissions_boundary must be {TEXT}, got 5"),
     ("removal_policy", "keep", 'removal_policy must be retain or destroy, got "keep"'),
     ("tags", {"cost-center": 42}, f"tags.cost-center must be {TEXT}, got 42"),
     ("tags", {"slipway:x": "y"}, "tags.slipway:x must not begin with aws: or slipway:, which are reserved"),
@@ -344,6 +498,12 @@ def test_a_fault_says_where_it_is_what_is_allowed_and_what_is_there(
         ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0}),
         ("endpoints.production.instance_count", 1),
         ("data.prefix", "incoming/year=2013/"),
+        ("approval.notify", ["first.last+models@mail.example.co.uk"]),
+        ("network", vpc()),
+        ("network", vpc(subnet_ids=[f"subnet-{number:017x}" for number in range(16)])),
+        ("network", vpc(security_group_ids=[f"sg-{number:017x}" for number in range(5)])),
+        ("permissions_boundary", "arn:aws-cn:iam::111122223333:policy/teams/boundary"),
+        ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
     ],
 )
 def test_a_value_on_the_boundary_is_accepted(
@@ -353,6 +513,60 @@ def test_a_value_on_the_boundary_is_accepted(
     holder[key] = value
 
     assert faults(document) == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "$(touch canary)",
+        "x;touch",
+        "x\ntouch",
+        "main\n",
+        "{{resolve:secretsmanager:password}}",
+        "${Token[TOKEN.1]}",
+        "#{Source.CommitId}",
+        "x\x1b[2J",
+        '"x"',
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "name",
+        "source.branch",
+        "data.prefix",
+        "container.base_image",
+        "training.instance_type",
+        "evaluation.primary.metric",
+        "approval.notify.0",
+        "network.subnet_ids.0",
+        "network.security_group_ids.0",
+        "permissions_boundary",
+        "tags.team",
+    ],
+)
+def test_a_text_that_becomes_a_name_or_stands_in_a_template_cannot_hold_a_command_or_a_reference(
+    document: dict[str, Any], faults: Callable[..., list[str]], place: str, hostile: str
+) -> None:
+    document["approval"]["notify"], document["tags"] = ["ann@example.org"], {"team": "delays"}
+    document["network"] = vpc(subnet_ids=[*SUBNETS], security_group_ids=[*GROUPS])
+    holder, key = at(document, place)
+    # As the others must begin and end, so that it is the hostile part that is refused.
+    beginnings = {"permissions_boundary": "arn:aws:iam::111122223333:policy/"}
+    endings = {"data.prefix": "/", "approval.notify.0": "@example.org"}
+    holder[key] = beginnings.get(place, "") + hostile + endings.get(place, "")
+
+    assert [fault for fault in faults(document) if fault.startswith(place.replace(".0", "[0]"))]
+
+
+@pytest.mark.parametrize("place", ["name", "source.branch", "container.base_image"])
+def test_a_word_of_a_command_cannot_be_an_option(
+    document: dict[str, Any], faults: Callable[..., list[str]], place: str
+) -> None:
+    holder, key = at(document, place)
+    holder[key] = "--upload-pack=canary"
+
+    assert [fault for fault in faults(document) if fault.startswith(place)]
 
 
 @pytest.mark.parametrize(("holdout", "validation", "accepted"), [(60, 39, True), (60, 40, False), (98, 98, False)])

@@ -8,21 +8,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
 from local_cloud.codebuild import source, variables
 from local_cloud.codebuild.interruption import Interruption
+from local_cloud.codebuild.listing import found_and_missing, paged
 from local_cloud.codebuild.projects import Projects
 from local_cloud.codebuild.record import close_phase
-from local_cloud.codebuild.report_groups import ReportGroups, found_and_missing
+from local_cloud.codebuild.report_groups import ReportGroups
 from local_cloud.codebuild.run import BuildRun, stray_mark, workspaces
-from local_cloud.codebuild.strays import end_strays
 from local_cloud.codebuild.toolchain import Toolchain
+from local_cloud.strays import end_strays
 from local_cloud.wire import ServiceError
 
 Document = dict[str, Any]
 
 _TOKEN_LIFE = timedelta(minutes=5)
-_PAGE = 100
 _STOP_ANSWER_SECONDS = 2.0  # StopBuild answers with the stopped build when it ends within this time
 _REPLACED = {  # what StartBuild replaces as a whole
     "secondarySourcesOverride": "secondarySources", "secondarySourcesVersionOverride": "secondarySourceVersions",
@@ -165,7 +166,7 @@ class BuildOperations:
         for phase in (submitted, queued):
             close_phase(phase, "SUCCEEDED", "", "")
         return {
-            **definition, "initiator": "local-cloud", **caller_facts,
+            **definition, "initiator": user_name(caller_arn()), **caller_facts,
             "id": build_id, "arn": self._arn(build_id), "projectName": name, "request": request,
             "buildNumber": self._build_projects.next_build_number(name), "startTime": now,
             "currentPhase": "QUEUED", "buildStatus": "IN_PROGRESS", "buildComplete": False,
@@ -206,9 +207,13 @@ class BuildOperations:
 
     def _listed(self, ids: list[str], request: Document) -> Document:
         ordered = ids if request.get("sortOrder") == "ASCENDING" else ids[::-1]
-        start = int(request.get("nextToken", "0"))
-        more = {"nextToken": str(start + _PAGE)} if len(ordered) > start + _PAGE else {}
-        return {"ids": ordered[start : start + _PAGE], **more}
+        return paged("ids", ordered, request)
+
+
+def user_name(arn: str) -> str:
+    """How a build names who started it: a user by the name, and a role, which is a guess, by `ROLE/SESSION`."""
+    kind, _, name = arn.rpartition(":")[2].partition("/")
+    return name if kind == "assumed-role" else name.rpartition("/")[2] or kind
 
 
 def _definition(project: Document, request: Document) -> tuple[Document, Document]:

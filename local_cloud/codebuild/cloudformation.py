@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from local_cloud.authorization import Rules, authorize
 from local_cloud.codebuild.operations import Operations
 from local_cloud.wire import JsonService, ServiceError, service_model
 
@@ -21,9 +22,10 @@ class ProjectHandler:
 
     replace_on = frozenset({"Name"})
 
-    def __init__(self, service: JsonService, operations: Operations) -> None:
+    def __init__(self, service: JsonService, operations: Operations, rules: Rules) -> None:
         self._service = service
         self._operations = operations
+        self._rules = rules
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Properties]:
         """Make the project."""
@@ -34,11 +36,12 @@ class ProjectHandler:
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Properties:
         """Give the project its new definition; a property that was removed gets its default."""
-        request = _project_request(new, physical_id)
+        request = self._service.read("CreateProject", json.dumps(_project_request(new, physical_id)).encode())
+        authorize(self._rules["UpdateProject"](request))
         return _project_attributes(self._operations.redefine_project(request))
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        self._operations.delete_project({"name": physical_id})
+        self._service.call("DeleteProject", json.dumps({"name": physical_id}).encode())
 
 
 class ReportGroupHandler:
@@ -46,9 +49,8 @@ class ReportGroupHandler:
 
     replace_on = frozenset({"Name", "Type"})
 
-    def __init__(self, service: JsonService, operations: Operations) -> None:
+    def __init__(self, service: JsonService) -> None:
         self._service = service
-        self._operations = operations
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Properties]:
         """Make the report group."""
@@ -60,12 +62,14 @@ class ReportGroupHandler:
     def update(self, physical_id: str, old: Properties, new: Properties) -> Properties:
         """Change tags and the export."""
         changing = {key: value for key, value in new.items() if key in ("ExportConfig", "Tags")}
-        self._operations.update_report_group(_request("UpdateReportGroup", changing) | {"arn": physical_id})
+        request = _request("UpdateReportGroup", changing) | {"arn": physical_id}
+        self._service.call("UpdateReportGroup", json.dumps(request).encode())
         return {"Arn": physical_id}
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         delete_reports = str(properties.get("DeleteReports", "false")).lower() == "true"
-        self._operations.delete_report_group({"arn": physical_id, "deleteReports": delete_reports})
+        request = {"arn": physical_id, "deleteReports": delete_reports}
+        self._service.call("DeleteReportGroup", json.dumps(request).encode())
 
 
 def _project_request(properties: Properties, name: str) -> Properties:

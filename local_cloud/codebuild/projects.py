@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.cloud import Cloud
-from local_cloud.codebuild.report_groups import found_and_missing
+from local_cloud.codebuild.listing import found_and_missing, paged
 from local_cloud.wire import ServiceError
 
 Document = dict[str, Any]
@@ -48,7 +48,7 @@ class Projects:
         project = {
             **defaults,
             **{key: value for key, value in request.items() if key != "badgeEnabled"},
-            "badge": {"badgeEnabled": request.get("badgeEnabled", False)},
+            "badge": {"badgeEnabled": False},
             "arn": self.arn(name), "lastModified": now,
             "created": known["created"], "lastBuildNumber": known["lastBuildNumber"],
         }  # fmt: skip
@@ -81,9 +81,8 @@ class ProjectOperations:
     def update_project(self, request: Document) -> Document:
         """What the request leaves out stays as it is."""
         project = self._projects.get(request["name"])
-        badge = {"badgeEnabled": project["badge"]["badgeEnabled"]}
         _check(project | request)
-        return {"project": self._projects.define(project | badge | request)}
+        return {"project": self._projects.define(project | request)}
 
     def delete_project(self, request: Document) -> Document:
         self._projects.table.delete(request["name"])
@@ -101,7 +100,7 @@ class ProjectOperations:
         }
         projects = [project for _, project in self._projects.table.items()]
         projects.sort(key=keys[request.get("sortBy", "NAME")], reverse=request.get("sortOrder") == "DESCENDING")
-        return {"projects": [project["name"] for project in projects]}
+        return paged("projects", [project["name"] for project in projects], request)
 
 
 def _check(project: Document) -> None:

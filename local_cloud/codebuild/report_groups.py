@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from local_cloud.authorization import Check, authorize
 from local_cloud.cloud import Cloud
 from local_cloud.codebuild import reports
 from local_cloud.codebuild.buildspec import Report
 from local_cloud.codebuild.container_log import ContainerLog
 from local_cloud.codebuild.files import NoBaseDirectoryError, select
+from local_cloud.codebuild.listing import found_and_missing, paged, paged_documents
 from local_cloud.codebuild.reports import ReportError
 from local_cloud.wire import ServiceError
 
@@ -65,17 +67,23 @@ class ReportGroups:
     ) -> str:
         """Read a build's raw data and keep it as a report; a group that is named and missing is made.
 
+        The acting principal is asked for what a build asks of its service role (CodeBuild user guide, "Test report
+        permissions").
+
         Returns:
             The report's ARN.
 
         Raises:
             ReportError: there is no raw data, or it cannot be read.
+            ServiceError: the role may not.
         """
         files = _raw_data(section, source)
         reader = reports.test_cases if section.file_format == "JUNITXML" else reports.code_coverages
         entries = [entry for path, file in files.items() for entry in reader(file.read_bytes(), path)]
         kind = "TEST" if section.file_format == "JUNITXML" else "CODE_COVERAGE"
         group = self._group(build["projectName"], name_or_arn, kind)
+        put = "codebuild:BatchPutTestCases" if kind == "TEST" else "codebuild:BatchPutCodeCoverages"
+        authorize(Check(action, group["arn"]) for action in ("codebuild:CreateReport", put, "codebuild:UpdateReport"))
         arn = f"{self._place}:report/{group['name']}:{uuid.uuid4()}"
         log.say(f"Preparing to copy {kind} report {arn}")
         now = datetime.now(UTC)
@@ -95,7 +103,10 @@ class ReportGroups:
             raise ReportError(f"the report group {name_or_arn} does not exist")
         if group is not None and group["type"] != kind:
             raise ReportError(f"the report group {group['arn']} holds {group['type']} reports, not {kind}")
-        return group or self.create(name, kind, {"exportConfigType": "NO_EXPORT"}, [])
+        if group is None:
+            authorize([Check("codebuild:CreateReportGroup", f"{self._place}:report-group/{name}")])
+            group = self.create(name, kind, {"exportConfigType": "NO_EXPORT"}, [])
+        return group
 
 
 def _raw_data(section: Report, source: Path) -> dict[str, Path]:
@@ -147,7 +158,7 @@ class ReportOperations:
         }
         groups = [group for _, group in self._report_groups.groups.items()]
         groups.sort(key=keys[request.get("sortBy", "NAME")], reverse=request.get("sortOrder") == "DESCENDING")
-        return {"reportGroups": [group["arn"] for group in groups]}
+        return paged("reportGroups", [group["arn"] for group in groups], request)
 
     def delete_report_group(self, request: Document) -> Document:
         contained = self._report_groups.reports_of(request["arn"])
@@ -165,11 +176,12 @@ class ReportOperations:
         return found_and_missing(self._report_groups.reports.get, request["reportArns"], "reports", "reportsNotFound")
 
     def list_reports(self, request: Document) -> Document:
-        return {"reports": _newest_first([r for _, r in self._report_groups.reports.items()], request)}
+        return paged("reports", _newest_first([r for _, r in self._report_groups.reports.items()], request), request)
 
     def list_reports_for_report_group(self, request: Document) -> Document:
         self._report_groups.get(request["reportGroupArn"])
-        return {"reports": _newest_first(self._report_groups.reports_of(request["reportGroupArn"]), request)}
+        found = self._report_groups.reports_of(request["reportGroupArn"])
+        return paged("reports", _newest_first(found, request), request)
 
     def delete_report(self, request: Document) -> Document:
         self._report_groups.delete_report(request["arn"])
@@ -178,16 +190,17 @@ class ReportOperations:
     def describe_test_cases(self, request: Document) -> Document:
         status = request.get("filter", {}).get("status")
         keyword = request.get("filter", {}).get("keyword", "").lower()
-        entries, report = self._contents(request["reportArn"])
+        entries, report = self._contents(request["reportArn"], "TEST", "ResourceNotFoundException")
         cases = [
             entry | {"reportArn": report["arn"], "expired": report["expired"]}
             for entry in entries
             if status in (None, entry["status"]) and keyword in f"{entry['prefix']} {entry['name']}".lower()
         ]
-        return {"testCases": cases}
+        return paged_documents("testCases", cases, request)
 
     def describe_code_coverages(self, request: Document) -> Document:
-        entries, report = self._contents(request["reportArn"])
+        # DescribeCodeCoverages has no ResourceNotFoundException in its model, unlike DescribeTestCases
+        entries, report = self._contents(request["reportArn"], "CODE_COVERAGE", "InvalidInputException")
         low, high = request.get("minLineCoveragePercentage", 0), request.get("maxLineCoveragePercentage", 100)
         member = "lineCoveragePercentage" if request.get("sortBy") == "LINE_COVERAGE_PERCENTAGE" else "filePath"
         coverages = [
@@ -196,25 +209,16 @@ class ReportOperations:
             for entry in sorted(entries, key=lambda e: e[member], reverse=request.get("sortOrder") == "DESCENDING")
             if low <= entry["lineCoveragePercentage"] <= high
         ]
-        return {"codeCoverages": coverages}
+        return paged_documents("codeCoverages", coverages, request)
 
-    def _contents(self, report_arn: str) -> tuple[list[Document], Document]:
+    def _contents(self, report_arn: str, kind: str, missing_code: str) -> tuple[list[Document], Document]:
         report = self._report_groups.reports.get(report_arn)
         contents = self._report_groups.contents.get(report_arn)
         if report is None or contents is None:
-            raise ServiceError("ResourceNotFoundException", f"Report cannot be found: {report_arn}")
+            raise ServiceError(missing_code, f"Report cannot be found: {report_arn}")
+        if report["type"] != kind:
+            raise ServiceError("InvalidInputException", f"Report {report_arn} is of type {report['type']}, not {kind}")
         return contents["entries"], report
-
-
-def found_and_missing(
-    get: Callable[[str], Document | None], keys: list[str], found: str, missing: str
-) -> dict[str, list[Any]]:
-    """The answer of a BatchGet operation."""
-    documents = [(key, get(key)) for key in keys]
-    return {
-        found: [document for _, document in documents if document is not None],
-        missing: [key for key, document in documents if document is None],
-    }
 
 
 def _newest_first(found: list[Document], request: Document) -> list[str]:

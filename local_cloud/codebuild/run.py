@@ -24,6 +24,7 @@ from local_cloud.codebuild.shell import Shell
 from local_cloud.codebuild.toolchain import Toolchain
 from local_cloud.codebuild.variables import Variables
 from local_cloud.store import Table
+from local_cloud.wire import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,14 @@ class BuildRun:
         self, cloud: Cloud, table: Table, build_id: str, toolchain: Toolchain, report_groups: ReportGroups,
         interruption: Interruption,
     ) -> None:  # fmt: skip
-        self._cloud = cloud
         self._toolchain = toolchain
         self._report_groups = report_groups
         self._interruption = interruption
         build = table.get(build_id)
         assert build is not None
         self._build = build
+        project_arn = build["arn"].replace(":build/", ":project/").rpartition(":")[0]
+        self._cloud = cloud.on_behalf_of(project_arn)
         self._uuid = build_id.rpartition(":")[2]
         self._stream: LogStream | None = None
         self._log = ContainerLog()
@@ -112,31 +114,45 @@ class BuildRun:
     # PROVISIONING
 
     def _provision(self) -> None:
-        logs = self._build["logs"]
-        if logs["cloudWatchLogs"]["status"] == "ENABLED":
-            self._stream = self._cloud.logs(logs["groupName"], logs["streamName"])
-            self._log.write_to(self._stream)
+        self._credentials = self._role_environment()
+        self._open_log()
         self._log.say("Running on the local cloud")
         shutil.rmtree(self._workspace, ignore_errors=True)
+        self._workspace.parent.mkdir(parents=True, exist_ok=True)
+        self._workspace.mkdir(mode=0o700)  # it holds the environment of the build's shell, with its credentials
         for name in ("home", "tmp", "control"):
-            (self._workspace / name).mkdir(parents=True)
+            (self._workspace / name).mkdir()
         self._python = self._toolchain.take_python()
-        self._credentials = self._role_environment()
+
+    def _open_log(self) -> None:
+        logs = self._build["logs"]
+        if logs["cloudWatchLogs"]["status"] != "ENABLED":
+            return
+        role = self._build["serviceRole"]
+        try:
+            self._stream = self._cloud.logs(logs["groupName"], logs["streamName"], role)
+        except ClientError as error:
+            raise PhaseError(
+                "ACCESS_DENIED",
+                f"Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for "
+                f"build {self._build['arn']}. Error message: {error.response['Error']['Message']}",
+            ) from error
+        self._log.write_to(self._stream)
 
     def _role_environment(self) -> dict[str, str]:
         """Variables with the credentials of the project's service role; they are hidden in the log."""
         role = self._build["serviceRole"]
         try:
             found = self._cloud.role_environment(role, f"AWSCodeBuild-{self._uuid}")
-        except ClientError as error:
-            message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}: {error}"
+        except ServiceError as error:
+            message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}"
             raise PhaseError("ACCESS_DENIED", message) from error  # AWS's words, the code is an assumption
         self._log.hide(self._secrets_of(found))
         return found
 
-    @staticmethod
-    def _secrets_of(credentials: dict[str, str]) -> list[str]:
-        return [credentials[name] for name in credentials if name.endswith(("_KEY_ID", "_ACCESS_KEY", "_TOKEN"))]
+    def _secrets_of(self, credentials: dict[str, str]) -> list[str]:
+        of_role = [credentials[name] for name in credentials if name.endswith(("_KEY_ID", "_ACCESS_KEY", "_TOKEN"))]
+        return [*of_role, *self._toolchain.secrets()]
 
     def _client(self, service: str) -> Any:
         return self._cloud.client(service, self._build["serviceRole"])
@@ -314,8 +330,9 @@ class BuildRun:
         faults, arns = [], []
         for name, section in self._spec.reports.items():
             try:
-                arns.append(self._report_groups.add_report(self._build, name, section, self._source, self._log))
-            except ReportError as error:
+                with self._cloud.acting_as_role(self._build["serviceRole"], f"AWSCodeBuild-{self._uuid}"):
+                    arns.append(self._report_groups.add_report(self._build, name, section, self._source, self._log))
+            except (ReportError, ServiceError) as error:
                 faults.append(f"[{name}: [{error}]]")
         self._record.update(reportArns=arns)
         return f"Error in UPLOAD_ARTIFACTS phase: {' '.join(faults)}" if faults else ""

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local_cloud.codebuild.interruption import Interruption
-from local_cloud.codebuild.strays import end_strays
 from local_cloud.processes import Process, Processes
+from local_cloud.strays import end_strays
 
 _POLL_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
@@ -129,7 +129,7 @@ class Shell:
         self._commands = os.open(fifo, os.O_RDWR | os.O_CLOEXEC)  # read and write: does not wait for the other end
         self._process = self._processes.start(
             [*self._program, str(self._directory / "driver")],
-            cwd=self._cwd(), environment=self.environment(), output=self._take, name="build",
+            cwd=self._cwd(), environment=self.environment(), output=self._take, name="build", mark=self._stray_mark,
         )  # fmt: skip
         return self._process
 

@@ -42,7 +42,7 @@ def download(s3: Any, source: Mapping[str, Any], version: str | None, directory:
         raise PhaseError("CLIENT_ERROR", message) from error
     except BotoCoreError as error:
         raise PhaseError("CLIENT_ERROR", f"{error} {place}") from error
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError) as error:  # the last: links in a circle
         raise PhaseError("CLIENT_ERROR", f"the source is not a usable zip file: {error} {place}") from error
     finally:
         archive.unlink(missing_ok=True)
@@ -54,30 +54,38 @@ def unpack(archive: Path, directory: Path) -> None:
     Raises:
         zipfile.BadZipFile: it is no zip file.
         ValueError: an entry would lie, or point, outside.
+        OSError, RuntimeError: entries stand in each other's way.
     """
     root = directory.resolve()
+    links = []
     with zipfile.ZipFile(archive) as content:
         for entry in content.infolist():
             mode = entry.external_attr >> 16
             target = root / entry.filename
-            if not target.resolve().is_relative_to(root):
-                raise ValueError(f"{entry.filename!r} lies outside of the archive")
+            _check_inside(target, root, f"{entry.filename!r}")
             if entry.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
             elif stat.S_ISLNK(mode):
                 _link(content.read(entry).decode(), target, root)
+                links.append(target)
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with content.open(entry) as packed, target.open("wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
                 target.chmod(stat.S_IMODE(mode) | 0o600 if mode else 0o644)
+    for link in links:  # a later one may have turned an earlier one elsewhere
+        _check_inside(link, root, f"the link {link.name!r}")
 
 
 def _link(destination: str, target: Path, root: Path) -> None:
-    if not (target.parent / destination).resolve().is_relative_to(root):
-        raise ValueError(f"the link {target.name!r} points outside of the archive, to {destination!r}")
+    _check_inside(target.parent / destination, root, f"the link {target.name!r} to {destination!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(destination)
+
+
+def _check_inside(path: Path, root: Path, what: str) -> None:
+    if not path.resolve().is_relative_to(root):
+        raise ValueError(f"{what} leads out of the archive")
 
 
 def _status(error: ClientError) -> int:

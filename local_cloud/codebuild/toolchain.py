@@ -8,6 +8,7 @@ byte-code is kept outside of it: what an earlier build compiled, a later one wit
 import itertools
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,11 @@ _PASSED_ON = {
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "PYENV_VERSION",
 }  # fmt: skip
 _PASSED_ON_PREFIXES = ("PIP_", "UV_")
-_OF_THE_SERVER = {  # these would send a build's packages to the server's own environment
+_USER_INFORMATION = re.compile(r"://([^/@\s]+)@")
+_OF_THE_PERSON = {  # they would send a build's packages to the server's own environment, or let it publish some
     "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV", "UV_SYSTEM_PYTHON", "UV_PROJECT",
-    "UV_PROJECT_ENVIRONMENT", "UV_INTERNAL__PARENT_INTERPRETER", "UV_WORKING_DIRECTORY",
+    "UV_PROJECT_ENVIRONMENT", "UV_INTERNAL__PARENT_INTERPRETER", "UV_WORKING_DIRECTORY", "UV_PUBLISH_TOKEN",
+    "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD",
 }  # fmt: skip
 
 
@@ -111,6 +114,13 @@ class Toolchain:
             **_caches(os.environ, Path.home()),
         }
 
+    def secrets(self) -> list[str]:
+        """The passwords of package indexes and proxies among those variables, which a build's log must not show."""
+        passed_on = _passed_on(os.environ)
+        named = [value for name, value in passed_on.items() if name.endswith(("_PASSWORD", "_TOKEN"))]
+        written = [found for value in passed_on.values() for found in _USER_INFORMATION.findall(value)]
+        return [*named, *(user_information.partition(":")[2] or user_information for user_information in written)]
+
     def _template(self) -> Path:
         return self._directory / f"python-{platform.python_version()}-uv-{UV_VERSION}"
 
@@ -173,7 +183,7 @@ def _passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name in _PASSED_ON or (name.startswith(_PASSED_ON_PREFIXES) and name not in _OF_THE_SERVER)
+        if name in _PASSED_ON or (name.startswith(_PASSED_ON_PREFIXES) and name not in _OF_THE_PERSON)
     }
 
 

@@ -40,7 +40,7 @@ def resolve(section: Environment, given: Iterable[Variable], ssm: Any, secrets_m
         secrets_manager: a client of Secrets Manager.
 
     Raises:
-        PhaseError: a parameter or secret cannot be read.
+        PhaseError: a parameter or secret cannot be read, or a variable is none that a process can have.
     """
     wanted = {name: ("PLAINTEXT", value) for name, value in section.variables.items()}
     wanted |= {name: ("PARAMETER_STORE", value) for name, value in section.parameter_store.items()}
@@ -54,6 +54,10 @@ def resolve(section: Environment, given: Iterable[Variable], ssm: Any, secrets_m
             values[name] = _secret(secrets_manager, value)
         else:
             values[name] = value
+    for name, value in values.items():
+        if not name or "=" in name or "\0" in f"{name}{value}":  # it would end this variable and begin another
+            message = f"{name!r} cannot be a variable: its name has no '=', and neither name nor value a null character"
+            raise PhaseError("CLIENT_ERROR", message)
     return Variables(values, frozenset(name for name, (kind, _) in wanted.items() if kind != "PLAINTEXT"))
 
 

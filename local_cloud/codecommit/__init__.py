@@ -1,11 +1,13 @@
 """CodeCommit: repositories that `git push` reaches over HTTP, their API, their events, their CloudFormation type."""
 
 from local_cloud.cloud import Cloud
+from local_cloud.codecommit.authorization import rules
 from local_cloud.codecommit.cloudformation import RepositoryHandler
 from local_cloud.codecommit.events import ReferenceEvents
 from local_cloud.codecommit.http import ArchiveApp, GitHttpApp
-from local_cloud.codecommit.operations import CodeCommitService, Operations
+from local_cloud.codecommit.operations import Operations
 from local_cloud.codecommit.repositories import Repositories
+from local_cloud.codecommit.service import CodeCommitService
 from local_cloud.ministack import Platform
 
 
@@ -14,10 +16,11 @@ def register(cloud: Cloud, platform: Platform) -> None:
     repositories = Repositories(cloud)
     events = ReferenceEvents(cloud, repositories)
     operations = Operations(cloud, repositories, events)
-    platform.add_service(CodeCommitService(operations))
+    service = CodeCommitService(operations, rules(cloud.region, cloud.account_id))
+    platform.add_service(service)
     platform.add_route("/v1/repos/", GitHttpApp(cloud, repositories, events))
-    platform.add_route("/v1/archives/", ArchiveApp(repositories))
-    platform.add_resource("AWS::CodeCommit::Repository", RepositoryHandler(repositories, operations))
+    platform.add_signed_route("/v1/archives/", ArchiveApp(cloud, repositories), "codecommit")
+    platform.add_resource("AWS::CodeCommit::Repository", RepositoryHandler(service, repositories))
 
 
 def resume(cloud: Cloud) -> None:
@@ -25,4 +28,4 @@ def resume(cloud: Cloud) -> None:
     repositories = Repositories(cloud)
     events = ReferenceEvents(cloud, repositories)
     for name in repositories.names():
-        events.publish_changes(name)
+        events.publish_changes(name, f"arn:aws:iam::{cloud.account_id}:root")  # who pushed is not known any more

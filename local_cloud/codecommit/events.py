@@ -25,8 +25,13 @@ class ReferenceEvents:
         self._repositories = repositories
         self._published = cloud.store.table("codecommit.published-references")
 
-    def publish_changes(self, name: str) -> None:
-        """Publish "CodeCommit Repository State Change" for each reference of a repository that has changed."""
+    def publish_changes(self, name: str, by: str) -> None:
+        """Publish "CodeCommit Repository State Change" for each reference of a repository that has changed.
+
+        Args:
+            name: of the repository.
+            by: ARN of who has changed them.
+        """
         with self._publishing:
             repository = self._repositories.get(name)
             before: dict[str, str] = self._published.get(repository["repositoryId"]) or {}
@@ -35,7 +40,7 @@ class ReferenceEvents:
                 self._cloud.publish(
                     "aws.codecommit",
                     "CodeCommit Repository State Change",
-                    self._detail(repository, change),
+                    self._detail(repository, change, by),
                     [repository["Arn"]],
                 )
             if after != before:
@@ -45,12 +50,12 @@ class ReferenceEvents:
         """Drop what is remembered of a deleted repository."""
         self._published.delete(repository_id)
 
-    def _detail(self, repository: dict[str, Any], change: dict[str, str]) -> dict[str, str]:
+    def _detail(self, repository: dict[str, Any], change: dict[str, str], by: str) -> dict[str, str]:
         return {
             **change,
             "repositoryName": repository["repositoryName"],
             "repositoryId": repository["repositoryId"],
-            "callerUserArn": f"arn:aws:iam::{self._cloud.account_id}:root",  # a push is not authenticated here
+            "callerUserArn": by,
         }
 
 

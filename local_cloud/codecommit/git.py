@@ -35,6 +35,7 @@ def environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_LITERAL_PATHSPECS": "1",  # a path that begins with a colon is a path
     }
 
 
@@ -144,10 +145,13 @@ class GitRepository:
 def _git(
     arguments: list[str], cwd: Path, standard_input: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> bytes:
-    ended = subprocess.run(
-        ["git", *arguments], cwd=cwd, env={**environment(), **(variables or {})}, input=standard_input,
-        capture_output=True, check=False,
-    )  # fmt: skip
+    try:
+        ended = subprocess.run(
+            ["git", *arguments], cwd=cwd, env={**environment(), **(variables or {})}, input=standard_input,
+            capture_output=True, check=False,
+        )  # fmt: skip
+    except ValueError as error:  # a null character, which no argument and no variable of a process can hold
+        raise GitError(str(error)) from error
     if ended.returncode != 0:
         raise GitError(ended.stderr.decode(errors="replace").strip() or f"git {arguments[0]} ended {ended.returncode}")
     return ended.stdout

@@ -1,14 +1,19 @@
 """git over HTTP through `git http-backend`, and a commit's files as a zip; bodies are streamed both ways."""
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import os
 import re
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 
+from local_cloud.authorization import acting_as, authorize, caller_arn
 from local_cloud.cloud import Cloud
+from local_cloud.codecommit.authorization import git_checks, upload_archive
 from local_cloud.codecommit.events import ReferenceEvents
 from local_cloud.codecommit.git import COMMIT_ID, GitRepository, environment
 from local_cloud.codecommit.repositories import Repositories
@@ -17,6 +22,11 @@ from local_cloud.wire import ServiceError
 
 _PATH = re.compile(r"/v1/repos/(?P<name>[^/]+)/(?P<service>info/refs|git-upload-pack|git-receive-pack)")
 _ARCHIVE_PATH = re.compile(r"/v1/archives/(?P<name>[^/]+)/(?P<commit>[^/]+)\.zip")
+_NO_CREDENTIALS = (
+    "CodeCommit wants credentials. `slipway up` sets git up for the remote `slipway`; elsewhere:\n"
+    "git config credential.helper '!aws codecommit credential-helper --ignore-host-check $@'\n"
+    "git config credential.useHttpPath true"
+)
 _CHUNK_BYTES = 65_536
 _HEADER_BYTES = 65_536
 
@@ -32,10 +42,25 @@ class GitHttpApp:
         self._cloud = cloud
         self._repositories = repositories
         self._events = events
+        self._git_pull, self._git_push = git_checks(cloud.region, cloud.account_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = _PATH.fullmatch(scope["path"])
         name = match["name"] if match else scope["path"].split("/")[3]
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        credentials = _basic_credentials(headers.get("authorization", ""))
+        if credentials is None:
+            await _answer_text(send, 401, _NO_CREDENTIALS, {"www-authenticate": 'Basic realm="CodeCommit"'})
+            return
+        try:
+            host = headers.get("host", "")
+            principal = self._cloud.authenticate_git(*credentials, host, f"/v1/repos/{name}")
+            pushing = "git-receive-pack" in (scope["path"] + scope["query_string"].decode("latin-1"))
+            with acting_as(principal):
+                authorize([self._git_push(name) if pushing else self._git_pull(name)])
+        except ServiceError as error:
+            await _answer_text(send, 403, error.message)
+            return
         try:
             git = await asyncio.to_thread(self._repositories.git, name)
         except ServiceError:
@@ -44,7 +69,8 @@ class GitHttpApp:
         if match is None:
             await _answer_text(send, 404, f"{scope['path']} is not part of git's smart HTTP protocol.")
             return
-        await self._serve(scope, receive, send, git, name, match["service"])
+        with acting_as(principal):
+            await self._serve(scope, receive, send, git, name, match["service"])
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, git: GitRepository, name: str, service: str
@@ -71,7 +97,7 @@ class GitHttpApp:
     def _take_in(self, name: str) -> None:
         with contextlib.suppress(ServiceError):  # the repository was deleted during the push
             self._repositories.note_push(name)
-            self._events.publish_changes(name)
+            self._events.publish_changes(name, caller_arn())
 
     def _unknown(self, name: str) -> str:
         known = ", ".join(sorted(self._repositories.names())) or "none yet"
@@ -85,16 +111,22 @@ class GitHttpApp:
 class ArchiveApp:
     """GET /v1/archives/NAME/COMMIT.zip: the files of a commit as CodePipeline's source action takes them.
 
-    This route is of the local cloud only. Inside AWS, CodePipeline reads the repository's storage.
+    This route is of the local cloud only. Inside AWS, CodeCommit uploads the archive to CodePipeline's bucket.
     """
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, cloud: Cloud, repositories: Repositories) -> None:
+        self._cloud = cloud
         self._repositories = repositories
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = _ARCHIVE_PATH.fullmatch(scope["path"])
         if match is None or scope["method"] != "GET":
             await _answer_text(send, 404, "GET /v1/archives/NAME/COMMIT.zip is what is served here.")
+            return
+        try:
+            authorize(upload_archive(match["name"], self._cloud.region, self._cloud.account_id))
+        except ServiceError as error:
+            await _answer_text(send, 403, error.message)
             return
         try:
             git = await asyncio.to_thread(self._repositories.git, match["name"])
@@ -190,8 +222,19 @@ async def _end(process: Process) -> None:
     await process.wait()
 
 
-async def _answer_text(send: Send, status: int, text: str) -> None:
+def _basic_credentials(authorization: str) -> tuple[str, str] | None:
+    """User name and password of a Basic authorization (RFC 7617); None when there are none."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (username, password) if scheme.lower() == "basic" and username else None
+
+
+async def _answer_text(send: Send, status: int, text: str, more_headers: Mapping[str, str] | None = None) -> None:
     """git shows an error answer's text on the screen when it is plain text."""
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    headers += [(name.encode(), value.encode()) for name, value in (more_headers or {}).items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode() + b"\n"})

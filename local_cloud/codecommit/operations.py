@@ -2,37 +2,29 @@
 
 from typing import Any
 
+from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
 from local_cloud.codecommit.commits import new_commit
+from local_cloud.codecommit.contents import commit_for, file_path
 from local_cloud.codecommit.events import ReferenceEvents
 from local_cloud.codecommit.git import COMMIT_ID, GitError, GitRepository, TreeEntry
-from local_cloud.codecommit.repositories import Repositories, branch_commit, check_branch_name
-from local_cloud.wire import JsonService, ServiceError
+from local_cloud.codecommit.repositories import (
+    Repositories,
+    branch_commit,
+    check_branch_name,
+    check_not_a_tag,
+    checked_path,
+)
+from local_cloud.codecommit.tags import check_keys, check_tags
+from local_cloud.wire import ServiceError
 
 _FILE_MODES = {"100644": "NORMAL", "100755": "EXECUTABLE", "120000": "SYMLINK"}
-_INVALID_MEMBERS = {
-    "repositoryName": "InvalidRepositoryNameException",
-    "branchName": "InvalidBranchNameException",
-    "repositoryDescription": "InvalidRepositoryDescriptionException",
-}
+_MOST_REPOSITORY_NAMES = 100
+_LARGEST_FILE = 6 * 2**20
+_TOKEN_DIGITS = 10
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 Request = dict[str, Any]
-
-
-class CodeCommitService(JsonService):
-    """The wire of CodeCommit, which has an error of its own for most malformed members."""
-
-    def __init__(self, operations: "Operations") -> None:
-        super().__init__("codecommit", operations)
-
-    def call(self, operation: str, body: bytes) -> dict[str, Any]:
-        try:
-            return super().call(operation, body)
-        except ServiceError as error:
-            member = next((name for name in _INVALID_MEMBERS if f" at '{name}' " in error.message), None)
-            if error.code != "ValidationException" or member is None:
-                raise
-            raise ServiceError(_INVALID_MEMBERS[member], error.message) from error
 
 
 class Operations:
@@ -44,6 +36,7 @@ class Operations:
         self._events = events
 
     def create_repository(self, request: Request) -> Request:
+        check_tags(request.get("tags", {}))
         metadata = self._repositories.create(
             request["repositoryName"],
             request.get("repositoryDescription"),
@@ -58,12 +51,18 @@ class Operations:
     def batch_get_repositories(self, request: Request) -> Request:
         known = set(self._repositories.names())
         names = request["repositoryNames"]
+        if len(names) > _MOST_REPOSITORY_NAMES:
+            raise ServiceError(
+                "MaximumRepositoryNamesExceededException",
+                f"repositoryNames has {len(names)} names, the most is {_MOST_REPOSITORY_NAMES}",
+            )
         return {
             "repositories": [self._repositories.get(name) for name in names if name in known],
             "repositoriesNotFound": [name for name in names if name not in known],
         }
 
     def list_repositories(self, request: Request) -> Request:
+        _refuse_token(request, "nextToken")
         member = "lastModifiedDate" if request.get("sortBy") == "lastModifiedDate" else "repositoryName"
         found = sorted(
             self._repositories.all(), key=lambda one: one[member], reverse=request.get("order") == "descending"
@@ -84,10 +83,19 @@ class Operations:
         self._repositories.change(request["repositoryName"], repositoryDescription=request.get("repositoryDescription"))
         return {}
 
+    def update_repository_encryption_key(self, request: Request) -> Request:
+        name, key = request["repositoryName"], request["kmsKeyId"]
+        before = self._repositories.get(name)
+        self._repositories.change(name, kmsKeyId=key)
+        return {
+            "repositoryId": before["repositoryId"], "kmsKeyId": key, "originalKmsKeyId": before["kmsKeyId"],
+        }  # fmt: skip
+
     def create_branch(self, request: Request) -> Request:
         name, branch, commit_id = request["repositoryName"], request["branchName"], request["commitId"]
         git = self._repositories.git(name)
         check_branch_name(git, branch)
+        _check_commit_id(commit_id)
         if branch in git.branches():
             raise ServiceError("BranchNameExistsException", f"Branch {branch} already exists")
         if git.resolve_commit(commit_id) != commit_id:
@@ -97,12 +105,14 @@ class Operations:
         return {}
 
     def get_branch(self, request: Request) -> Request:
-        branch = request.get("branchName", "")
-        git = self._repositories.git(request.get("repositoryName", ""))
+        branch = request["branchName"]
+        git = self._repositories.git(request["repositoryName"])
         return {"branch": {"branchName": branch, "commitId": branch_commit(git, branch)}}
 
     def list_branches(self, request: Request) -> Request:
-        return {"branches": sorted(self._repositories.git(request["repositoryName"]).branches())}
+        branches = self._repositories.git(request["repositoryName"]).branches()
+        _refuse_token(request, "nextToken")
+        return {"branches": sorted(branches)}
 
     def delete_branch(self, request: Request) -> Request:
         name, branch = request["repositoryName"], request["branchName"]
@@ -125,27 +135,28 @@ class Operations:
     def get_commit(self, request: Request) -> Request:
         git = self._repositories.git(request["repositoryName"])
         commit_id = request["commitId"]
-        if not COMMIT_ID.fullmatch(commit_id):
-            raise ServiceError("InvalidCommitIdException", f"{commit_id!r} is not 40 hexadecimal digits")
+        _check_commit_id(commit_id)
         if git.resolve_commit(commit_id) is None:
             raise ServiceError("CommitIdDoesNotExistException", f"Commit {commit_id} does not exist")
         return {"commit": _commit(git, commit_id)}
 
     def get_file(self, request: Request) -> Request:
         git = self._repositories.git(request["repositoryName"])
-        commit_id = _commit_for(git, request.get("commitSpecifier", "HEAD"))
-        path = request["filePath"].strip("/")
+        path = file_path(request["filePath"])
+        commit_id = commit_for(git, request.get("commitSpecifier", "HEAD"))
         entry = next((entry for entry in git.tree(commit_id, path) if entry.kind == "blob"), None)
         if entry is None:
             raise ServiceError("FileDoesNotExistException", f"{path} does not exist in commit {commit_id}")
         content = git.blob(entry.object_id)
+        if len(content) > _LARGEST_FILE:
+            raise ServiceError("FileTooLargeException", f"{path} has {len(content)} bytes, the most is {_LARGEST_FILE}")
         return {"commitId": commit_id, "blobId": entry.object_id, "filePath": path, "fileSize": len(content),
                 "fileMode": _FILE_MODES[entry.mode], "fileContent": content}  # fmt: skip
 
     def get_folder(self, request: Request) -> Request:
         git = self._repositories.git(request["repositoryName"])
-        commit_id = _commit_for(git, request.get("commitSpecifier", "HEAD"))
-        path = request["folderPath"].strip("/")
+        path = checked_path(request["folderPath"])
+        commit_id = commit_for(git, request.get("commitSpecifier", "HEAD"))
         entries = git.tree(commit_id, f"{path}/" if path else "")
         if path and not entries:
             raise ServiceError("FolderDoesNotExistException", f"{path} does not exist in commit {commit_id}")
@@ -160,16 +171,18 @@ class Operations:
 
     def get_differences(self, request: Request) -> Request:
         git = self._repositories.git(request["repositoryName"])
-        after = _commit_for(git, request["afterCommitSpecifier"])
+        after = commit_for(git, request["afterCommitSpecifier"])
         before = request.get("beforeCommitSpecifier")
-        base = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" if before is None else _commit_for(git, before)
-        listing = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--abbrev=40", base, after)
-        return {"differences": _differences(listing.decode(errors="replace"))}
+        base = _EMPTY_TREE if before is None else commit_for(git, before)
+        paths = _compared_paths(git, request, base, after)
+        listing = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--abbrev=40", base, after, "--", *paths)
+        return _page(_differences(listing.decode(errors="replace")), request)
 
     def create_commit(self, request: Request) -> Request:
         name, branch = request["repositoryName"], request["branchName"]
         git = self._repositories.git(name)
         check_branch_name(git, branch)
+        check_not_a_tag(git, branch)
         made = new_commit(git, request)
         try:
             git.move_reference(f"refs/heads/{branch}", made["commitId"], request.get("parentCommitId", ""))
@@ -183,27 +196,60 @@ class Operations:
         return {}
 
     def untag_resource(self, request: Request) -> Request:
+        check_keys(request["tagKeys"])
         self._set_tags(request["resourceArn"], added={}, removed=request["tagKeys"])
         return {}
 
     def list_tags_for_resource(self, request: Request) -> Request:
-        return {"tags": self._repositories.get(self._repositories.name_of(request["resourceArn"]))["tags"]}
+        name = self._repositories.name_of(request["resourceArn"])
+        _refuse_token(request, "nextToken", "ValidationException")
+        return {"tags": self._repositories.get(name)["tags"]}
 
     def _set_tags(self, arn: str, added: dict[str, str], removed: list[str]) -> None:
         name = self._repositories.name_of(arn)
         tags = self._repositories.get(name)["tags"] | added
+        check_tags(tags)
         self._repositories.change(name, tags={key: value for key, value in tags.items() if key not in removed})
 
     def _note_change(self, name: str) -> None:
         self._repositories.note_push(name)
-        self._events.publish_changes(name)
+        self._events.publish_changes(name, caller_arn())
 
 
-def _commit_for(git: GitRepository, specifier: str) -> str:
-    commit_id = git.resolve_commit(specifier)
-    if commit_id is None:
-        raise ServiceError("CommitDoesNotExistException", f"{specifier} does not stand for a commit")
-    return commit_id
+def _check_commit_id(commit_id: str) -> None:
+    if not COMMIT_ID.fullmatch(commit_id):
+        raise ServiceError("InvalidCommitIdException", f"commitId must be 40 hexadecimal digits, got {commit_id!r}")
+
+
+def _refuse_token(request: Request, member: str, code: str = "InvalidContinuationTokenException") -> None:
+    """For the lists that come in one page: none of them has given out a token."""
+    if member in request:
+        raise ServiceError(code, f"The {member} {request[member]!r} was not given out by this list")
+
+
+def _page(differences: list[Request], request: Request) -> Request:
+    """GetDifferences' answer: all, or MaxResults of them, and as the token how many have been shown."""
+    most = request.get("MaxResults", len(differences) or 1)
+    if most < 1:
+        raise ServiceError("InvalidMaxResultsException", f"MaxResults must be 1 or more, got {most}")
+    token = request.get("NextToken", "0")
+    start = int(token) if token.isascii() and token.isdigit() and len(token) < _TOKEN_DIGITS else -1
+    if "NextToken" in request and not 0 < start < len(differences):
+        _refuse_token(request, "NextToken")
+    more = {"NextToken": str(start + most)} if start + most < len(differences) else {}
+    return {"differences": differences[start : start + most], **more}
+
+
+def _compared_paths(git: GitRepository, request: Request, base: str, after: str) -> list[str]:
+    """The path that a comparison is limited to; none for all."""
+    wanted = [checked_path(request[member]) for member in ("beforePath", "afterPath") if member in request]
+    if len(set(wanted)) > 1:
+        message = f"The local cloud does not serve a beforePath ({wanted[0]}) other than the afterPath ({wanted[1]})"
+        raise ServiceError("ValidationException", message)
+    for path in filter(None, wanted):
+        if not git.tree(after, path) and not git.tree(base, path):
+            raise ServiceError("PathDoesNotExistException", f"{path} is in neither commit")
+    return [path for path in wanted[:1] if path]
 
 
 def _commit(git: GitRepository, commit_id: str) -> dict[str, Any]:

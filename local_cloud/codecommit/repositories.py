@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud.cloud import Cloud
-from local_cloud.codecommit.git import GitError, GitRepository
+from local_cloud.codecommit.git import COMMIT_ID, GitError, GitRepository
 from local_cloud.wire import ServiceError
 
 _NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
@@ -160,10 +160,36 @@ def check_branch_name(git: GitRepository, branch: str) -> None:
     """Raises:
     ServiceError: InvalidBranchNameException.
     """
+    invalid = ServiceError("InvalidBranchNameException", f"{branch!r} is not a valid branch name")
+    if "\0" in branch or COMMIT_ID.fullmatch(branch):
+        raise invalid
     try:
         git.run("check-ref-format", f"refs/heads/{branch}")
     except GitError as error:
-        raise ServiceError("InvalidBranchNameException", f"{branch!r} is not a valid branch name") from error
+        raise invalid from error
+
+
+def check_not_a_tag(git: GitRepository, branch: str) -> None:
+    """Raises:
+    ServiceError: BranchNameIsTagNameException.
+    """
+    references = git.references()
+    if f"refs/tags/{branch}" in references and f"refs/heads/{branch}" not in references:
+        raise ServiceError("BranchNameIsTagNameException", f"{branch} is a tag; name a branch")
+
+
+def checked_path(path: str) -> str:
+    """A path in a repository, without slashes around it; empty for the root.
+
+    git writes whatever it is told into a tree, and a working copy or an archive would have it outside or as its own.
+
+    Raises:
+        ServiceError: InvalidPathException.
+    """
+    path = path.strip("/")
+    if path and any(part.lower() in ("", ".", "..", ".git") or "\0" in part for part in path.split("/")):
+        raise ServiceError("InvalidPathException", f"{path!r} is not a valid path in a repository")
+    return path
 
 
 def _check_name(name: str) -> None:

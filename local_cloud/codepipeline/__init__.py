@@ -1,6 +1,7 @@
 """CodePipeline: runs pipelines of source, build, deploy and approval actions, durable over a killed server."""
 
 from local_cloud.cloud import Cloud
+from local_cloud.codepipeline.authorization import rules
 from local_cloud.codepipeline.control import Control
 from local_cloud.codepipeline.engine import Engine
 from local_cloud.codepipeline.operations import Operations
@@ -21,9 +22,13 @@ def register(cloud: Cloud, platform: Platform) -> None:
     engine = _engines[cloud.endpoint_url] = Engine(cloud, repository)
     control = Control(repository, engine)
     pipelines = Pipelines(cloud, repository, engine, control)
-    platform.add_service(JsonService("codepipeline", Operations(cloud, repository, pipelines, control)))
-    platform.add_resource("AWS::CodePipeline::Pipeline", PipelineResource(repository, pipelines))
-    platform.add_event_target("codepipeline", EventTrigger(cloud, repository, control).start)
+    operations = Operations(cloud, repository, pipelines, control)
+    service = JsonService("codepipeline", operations, rules(cloud.region, cloud.account_id))
+    platform.add_service(service)
+    platform.add_resource("AWS::CodePipeline::Pipeline", PipelineResource(service, repository, pipelines))
+    platform.add_event_target(
+        "codepipeline", EventTrigger(cloud, repository, control).start, "codepipeline:StartPipelineExecution"
+    )
 
 
 def resume(cloud: Cloud) -> None:

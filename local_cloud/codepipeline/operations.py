@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
 from local_cloud.codepipeline import views
 from local_cloud.codepipeline.actions.action import Place
@@ -11,6 +12,7 @@ from local_cloud.codepipeline.pipelines import Pipelines
 from local_cloud.codepipeline.records import Approval, ClosedTransition, Execution, PipelineRecord, now
 from local_cloud.codepipeline.repository import Repository
 from local_cloud.codepipeline.runner import action_declaration
+from local_cloud.paging import page
 from local_cloud.wire import ServiceError
 
 Request = dict[str, Any]
@@ -33,6 +35,9 @@ class Operations:
         return {"pipeline": self._pipelines.create(request["pipeline"], tags), "tags": request.get("tags", [])}
 
     def update_pipeline(self, request: Request) -> Answer:
+        name = request["pipeline"]["name"]
+        if not self._repository.exists(name):  # UpdatePipeline's model has no PipelineNotFoundException
+            raise ServiceError("ValidationException", f"Account does not have a pipeline with name '{name}'")
         return {"pipeline": self._pipelines.update(request["pipeline"])}
 
     def get_pipeline(self, request: Request) -> Answer:
@@ -51,8 +56,8 @@ class Operations:
                 views.pipeline_summary(self._repository.pipeline(name), self._repository.declaration(name))
                 for name in self._repository.names()
             ]
-        page, token = views.page(summaries, request, lambda summary: str(summary["name"]), 1000)
-        return {"pipelines": page, "nextToken": token}
+        shown, token = page(summaries, request, lambda summary: str(summary["name"]), 1000)
+        return {"pipelines": shown, "nextToken": token}
 
     def get_pipeline_state(self, request: Request) -> Answer:
         name = request["name"]
@@ -70,7 +75,7 @@ class Operations:
                 raise ServiceError("ValidationException", message)
         start = StartRequest(
             trigger_type="StartPipelineExecution",
-            trigger_detail=self._pipelines.owner_arn,
+            trigger_detail=caller_arn(),
             variables={variable["name"]: variable["value"] for variable in request.get("variables", [])},
             source_revisions={revision["actionName"]: revision["revisionValue"] for revision in revisions},
             client_request_token=request.get("clientRequestToken"),
@@ -97,8 +102,8 @@ class Operations:
                 for execution in reversed(self._repository.executions(request["pipelineName"]))
                 if stage is None or (stage in execution.stages and execution.stages[stage].status == "Succeeded")
             ]
-        page, token = views.page(summaries, request, lambda summary: str(summary["pipelineExecutionId"]), 100)
-        return {"pipelineExecutionSummaries": page, "nextToken": token}
+        shown, token = page(summaries, request, lambda summary: str(summary["pipelineExecutionId"]), 100)
+        return {"pipelineExecutionSummaries": shown, "nextToken": token}
 
     def list_action_executions(self, request: Request) -> Answer:
         with self._repository.lock:
@@ -109,8 +114,8 @@ class Operations:
                 for execution in self._filtered(request)
                 for detail in self._action_details(execution, latest_only)
             ]
-        page, token = views.page(details, request, lambda detail: str(detail["actionExecutionId"]), 100)
-        return {"actionExecutionDetails": page, "nextToken": token}
+        shown, token = page(details, request, lambda detail: str(detail["actionExecutionId"]), 100)
+        return {"actionExecutionDetails": shown, "nextToken": token}
 
     def _filtered(self, request: Request) -> list[Execution]:
         name, wanted = request["pipelineName"], request.get("filter", {})
@@ -135,14 +140,14 @@ class Operations:
 
     def put_approval_result(self, request: Request) -> Answer:
         result = request["result"]
-        approval = Approval(result["status"], result["summary"], self._pipelines.owner_arn, now())
+        approval = Approval(result["status"], result["summary"], caller_arn(), now())
         self._control.approve(
             request["pipelineName"], request["stageName"], request["actionName"], request["token"], approval
         )
         return {"approvedAt": approval.at}
 
     def disable_stage_transition(self, request: Request) -> None:
-        transition = ClosedTransition(request["reason"], self._pipelines.owner_arn, now())
+        transition = ClosedTransition(request["reason"], caller_arn(), now())
         self._control.close_transition(
             request["pipelineName"], request["stageName"], request["transitionType"], transition
         )
@@ -167,8 +172,8 @@ class Operations:
     def list_tags_for_resource(self, request: Request) -> Answer:
         with self._repository.lock:
             tags = [{"key": key, "value": value} for key, value in self._tagged(request).tags.items()]
-        page, token = views.page(tags, request, lambda tag: str(tag["key"]), 100)
-        return {"tags": page, "nextToken": token}
+        shown, token = page(tags, request, lambda tag: str(tag["key"]), 100)
+        return {"tags": shown, "nextToken": token}
 
     def _tagged(self, request: Request) -> PipelineRecord:
         arn = request["resourceArn"]
@@ -183,6 +188,9 @@ def _tags(request: Request) -> dict[str, str]:
 
 
 def _within_limit(tags: Mapping[str, str]) -> dict[str, str]:
+    reserved = [key for key in tags if key.lower().startswith("aws:")]
+    if reserved:
+        raise ServiceError("InvalidTagsException", f"Tag keys may not begin with aws: {', '.join(reserved)}")
     if len(tags) > _MOST_TAGS:
         raise ServiceError("TooManyTagsException", f"A pipeline has at most {_MOST_TAGS} tags, got {len(tags)}")
     return dict(tags)

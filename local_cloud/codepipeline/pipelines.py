@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
 from local_cloud.codepipeline.control import Control, StartRequest
 from local_cloud.codepipeline.engine import Engine
@@ -22,7 +23,6 @@ class Pipelines:
         self._repository = repository
         self._engine = engine
         self._control = control
-        self.owner_arn = f"arn:aws:iam::{cloud.account_id}:root"
 
     def create(self, declaration: Declaration, tags: Mapping[str, str]) -> Declaration:
         """Make a pipeline and, as AWS does, start its first execution.
@@ -67,9 +67,9 @@ class Pipelines:
                 self._repository.remove(name)
 
     def start_automatically(self, name: str, trigger_type: str) -> None:
-        """Start an execution that nobody asked for; one whose variables have no default values is left out."""
+        """Start an execution that nobody asked for by name; one whose variables have no default values is left out."""
         try:
-            self._control.start(name, StartRequest(trigger_type, self.owner_arn))
+            self._control.start(name, StartRequest(trigger_type, caller_arn()))
         except ServiceError as error:
             logger.warning("the pipeline %s does not start by itself: %s", name, error.message)
 

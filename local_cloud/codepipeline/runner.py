@@ -101,8 +101,9 @@ class Runner:
         def report(**fields: Any) -> None:
             self._results.report(execution, action, fields)
 
+        arn = f"arn:aws:codepipeline:{self._cloud.region}:{self._cloud.account_id}:{execution.pipeline}"
         return ActionRun(
-            cloud=self._cloud, pipeline=execution.pipeline, stage=action.stage,
+            cloud=self._cloud.on_behalf_of(arn), pipeline=execution.pipeline, stage=action.stage,
             name=action.action, id=action.id, configuration=action.configuration,
             role_arn=declaration.get("roleArn") or pipeline["roleArn"], inputs=tuple(action.inputs),
             outputs=tuple(action.outputs), encryption_key=artifacts.encryption_key_of(store),

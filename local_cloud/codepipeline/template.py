@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from local_cloud.codepipeline.records import ClosedTransition, Declaration, now
+from local_cloud.codepipeline.records import Declaration
 from local_cloud.wire import ServiceError, service_model
 
 _NOT_IN_THE_DECLARATION = ("Tags", "DisableInboundStageTransitions", "RestartExecutionOnUpdate")
@@ -33,10 +33,10 @@ def tags_of(properties: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", [])}
 
 
-def closed_transitions_of(properties: Mapping[str, Any], by: str) -> dict[str, ClosedTransition]:
-    """The transitions that the template wants closed, by the stage that they lead into."""
+def closed_transitions_of(properties: Mapping[str, Any]) -> dict[str, str]:
+    """Why the template wants transitions closed, by the stage that they lead into."""
     wanted = properties.get("DisableInboundStageTransitions", [])
-    return {entry["StageName"]: ClosedTransition(entry["Reason"], by, now()) for entry in wanted}
+    return {entry["StageName"]: entry["Reason"] for entry in wanted}
 
 
 def restarts_on_update(properties: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """What the API answers of pipelines and executions: pure functions from records to the shapes of botocore's model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from local_cloud.codepipeline.actions import action_type_of
@@ -16,7 +16,6 @@ from local_cloud.codepipeline.records import (
     StageExecution,
 )
 from local_cloud.codepipeline.scheduling import latest_in_stage
-from local_cloud.wire import ServiceError
 
 View = dict[str, Any]
 
@@ -215,31 +214,3 @@ def _latest_execution(run: ActionExecution) -> View:
         "errorDetails": _error_details(run),
         "logStreamARN": run.log_stream_arn,
     }
-
-
-def page(
-    items: Sequence[View], request: View, identity: Callable[[View], str], default_size: int
-) -> tuple[list[View], str | None]:
-    """The page of a list that a request asks for by maxResults and nextToken.
-
-    Args:
-        items: the whole list.
-        request: the request.
-        identity: what names an item; the token is the name of the last one of the page before.
-        default_size: items on a page when the request has no maxResults.
-
-    Returns:
-        The page, and the token of the next one (None on the last).
-
-    Raises:
-        ServiceError: InvalidNextTokenException.
-    """
-    start = 0
-    token = request.get("nextToken")
-    if token is not None:
-        start = next((number + 1 for number, item in enumerate(items) if identity(item) == token), 0)
-        if start == 0:
-            raise ServiceError("InvalidNextTokenException", f"The next token '{token}' was not given out by this list")
-    size = request.get("maxResults", default_size)
-    chosen = list(items[start : start + size])
-    return chosen, identity(chosen[-1]) if start + size < len(items) else None

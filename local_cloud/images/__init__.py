@@ -4,7 +4,17 @@
 """
 
 from local_cloud.images.command import command_directory
-from local_cloud.images.errors import ImageError, ImageNotFound
+from local_cloud.images.errors import ImageError, ImageNotFound, InvalidReferenceError, PullDeniedError
 from local_cloud.images.image import Image, ImageStore
+from local_cloud.images.reference import Reference
 
-__all__ = ["Image", "ImageError", "ImageNotFound", "ImageStore", "command_directory"]
+__all__ = [
+    "Image",
+    "ImageError",
+    "ImageNotFound",
+    "ImageStore",
+    "InvalidReferenceError",
+    "PullDeniedError",
+    "Reference",
+    "command_directory",
+]

@@ -192,6 +192,8 @@ def _last_copies(plan: Plan) -> list[File]:
 
 def _write(file: File, root: Path) -> None:
     target = inside(root, file.path)
+    if not target.parent.resolve().is_relative_to(root.resolve()):  # through a link that was copied before
+        raise BuildError(f"{file.path} lies outside of the image: a symbolic link leads there", 1)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     if file.link is not None:

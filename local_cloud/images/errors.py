@@ -5,6 +5,7 @@ ImageError
 ├── DockerfileError      a Dockerfile that cannot be built here, with all of its faults
 ├── BuildError          a step that did not succeed; carries the exit code of its command
 ├── RegistryError        the registry refused a push or a pull
+├── PullDeniedError      a role may not make one of the calls of a pull
 └── ImageNotFound        no such image, or its files are not on this machine
 """
 
@@ -38,6 +39,18 @@ class BuildError(ImageError):
 
 class RegistryError(ImageError):
     """The registry refused."""
+
+
+class PullDeniedError(ImageError):
+    """A role lacks a permission that a pull takes.
+
+    Attributes:
+        action: the missing one, such as `ecr:BatchGetImage`.
+    """
+
+    def __init__(self, message: str, action: str) -> None:
+        super().__init__(message)
+        self.action = action
 
 
 class ImageNotFound(ImageError):  # noqa: N818  # as ECR and SageMaker say it

@@ -3,16 +3,18 @@
 import json
 import posixpath
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from local_cloud.images.errors import ImageNotFound, InvalidReferenceError
+from local_cloud.images.errors import ImageNotFound, InvalidReferenceError, PullDeniedError
 from local_cloud.images.layers import digest_of
 from local_cloud.images.local_images import LocalImages, layers_of
-from local_cloud.images.manifest import image_id_of
+from local_cloud.images.manifest import blobs_of, image_id_of
 from local_cloud.images.pip_install import inside
 from local_cloud.images.reference import Reference
 
@@ -86,18 +88,30 @@ class ImageStore:
         self._cloud = cloud
         self._images = LocalImages(image_directory(cloud.state_dir))
 
-    def resolve(self, image_uri: str) -> Image:
+    def pull(self, image_uri: str, role_arn: str) -> Image:
+        """Find an image as whoever pulls it: log in to the registry, then as `resolve` does with a role."""
+        with _refusals(image_uri):
+            self._cloud.client("ecr", role_arn).get_authorization_token()
+        return self.resolve(image_uri, role_arn)
+
+    def resolve(self, image_uri: str, role_arn: str | None = None) -> Image:
         """Find an image by its URI, with a digest or a tag.
+
+        Args:
+            image_uri: of the image.
+            role_arn: ask with this role's permissions for all that a pull asks for, manifest and layers; without it,
+                ask for the manifest as the cloud itself.
 
         Raises:
             ImageNotFound: the URI is none, the registry has no such image, or its files are gone.
+            PullDeniedError: the role lacks a permission.
         """
-        try:
-            reference = Reference.parse(image_uri)
-            manifest = self._manifest(reference)
-        except InvalidReferenceError as error:
-            raise ImageNotFound(str(error)) from error
+        reference = self._reference(image_uri)
+        ecr = self._cloud.client("ecr", role_arn)
+        manifest = _manifest(ecr, reference)
         image_id = image_id_of(manifest, image_uri)
+        if role_arn is not None:
+            _ask_for_blobs(ecr, reference, manifest)
         try:
             configuration = self._images.configuration(image_id)
         except ImageNotFound as error:
@@ -107,24 +121,18 @@ class ImageStore:
             raise _gone(image_uri)
         return image
 
-    def _manifest(self, reference: Reference) -> str:
-        account, region = reference.ecr()
+    def _reference(self, image_uri: str) -> Reference:
+        try:
+            reference = Reference.parse(image_uri)
+            account, region = reference.ecr()
+        except InvalidReferenceError as error:
+            raise ImageNotFound(str(error)) from error
         if (account, region) != (self._cloud.account_id, self._cloud.region):
             raise ImageNotFound(
                 f"{reference} is in account {account} and region {region}; the local cloud has the images of account "
                 f"{self._cloud.account_id} in {self._cloud.region}"
             )
-        image_key = {"imageDigest": reference.digest} if reference.digest else {"imageTag": reference.tag}
-        try:
-            answer: dict[str, Any] = self._cloud.client("ecr").batch_get_image(
-                repositoryName=reference.repository, imageIds=[image_key]
-            )
-        except ClientError as error:
-            raise ImageNotFound(f"{reference}: {error.response['Error']['Message']}") from error
-        if not answer["images"]:
-            wanted = f"digest {reference.digest}" if reference.digest else f"tag {reference.tag}"
-            raise ImageNotFound(f"{reference} is not in the registry: {wanted} was never pushed, or deleted")
-        return str(answer["images"][0]["imageManifest"])
+        return reference
 
     def _image(self, digest: str, configuration: bytes) -> Image:
         settings = json.loads(configuration)["config"]
@@ -141,6 +149,36 @@ class ImageStore:
 def image_directory(state_dir: Path) -> Path:
     """Where a local cloud keeps its images."""
     return state_dir / "images"
+
+
+def _manifest(ecr: Any, reference: Reference) -> str:
+    key = {"imageDigest": reference.digest} if reference.digest else {"imageTag": reference.tag}
+    with _refusals(str(reference)):
+        images = ecr.batch_get_image(repositoryName=reference.repository, imageIds=[key])["images"]
+    if not images:
+        wanted = f"digest {reference.digest}" if reference.digest else f"tag {reference.tag}"
+        raise ImageNotFound(f"{reference} is not in the registry: {wanted} was never pushed, or deleted")
+    return str(images[0]["imageManifest"])
+
+
+def _ask_for_blobs(ecr: Any, reference: Reference, manifest: str) -> None:
+    """The registry's calls for an image's layers and configuration; their content is on this machine already."""
+    digests = blobs_of(manifest)
+    with _refusals(str(reference)):
+        ecr.batch_check_layer_availability(repositoryName=reference.repository, layerDigests=digests)
+        for digest in digests:
+            ecr.get_download_url_for_layer(repositoryName=reference.repository, layerDigest=digest)
+
+
+@contextmanager
+def _refusals(image_uri: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        if code in ("AccessDenied", "AccessDeniedException"):
+            raise PullDeniedError(message, f"ecr:{error.operation_name}") from error
+        raise ImageNotFound(f"{image_uri}: {message}") from error
 
 
 def _gone(image_uri: str) -> ImageNotFound:

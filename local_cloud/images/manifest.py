@@ -61,5 +61,11 @@ def image_id_of(manifest: str, image_uri: str) -> str:
         ) from error
 
 
+def blobs_of(manifest: str) -> list[str]:
+    """The digests of what an image's manifest names: its layers and its configuration."""
+    document = json.loads(manifest)
+    return [blob["digest"] for blob in (*document["layers"], document["config"])]
+
+
 def _descriptor(content: bytes, media_type: str) -> dict[str, object]:
     return {"mediaType": media_type, "size": len(content), "digest": digest_of(content)}

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from local_cloud.images.errors import ImageNotFound, RegistryError
 from local_cloud.images.layers import digest_of
 from local_cloud.images.local_images import LocalImages
-from local_cloud.images.manifest import MEDIA_TYPE, image_id_of, make_manifest
+from local_cloud.images.manifest import MEDIA_TYPE, blobs_of, image_id_of, make_manifest
 from local_cloud.images.reference import Reference
 
 _PART_BYTES = 10 * 1024 * 1024
@@ -38,13 +38,13 @@ def push(ecr: Any, images: LocalImages, reference: Reference, log: Callable[[str
     with _refusals(reference):
         for blob in manifest.blobs:
             log(f"{digest_of(blob)[7:19]}: {_push_blob(ecr, reference.repository, blob)}")
-        try:
+        if _tagged_digest(ecr, reference) == manifest.digest:
+            log(f"{reference.tag}: already there")
+        else:
             ecr.put_image(
                 repositoryName=reference.repository, imageManifest=manifest.content.decode(),
                 imageManifestMediaType=MEDIA_TYPE, imageTag=reference.tag, imageDigest=manifest.digest,
             )  # fmt: skip
-        except ecr.exceptions.ImageAlreadyExistsException:
-            log(f"{reference.tag}: already there")
     images.tag(reference, images.find(reference).image_id, pushed=True)
     log(f"{reference.tag}: digest: {manifest.digest} size: {len(manifest.content)}")
     return manifest.digest
@@ -67,9 +67,18 @@ def pull(ecr: Any, images: LocalImages, reference: Reference) -> str:
         raise ImageNotFound(f"manifest for {reference} not found: manifest unknown: Requested image not found")
     manifest = str(found[0]["imageManifest"])
     image_id = image_id_of(manifest, str(reference))
+    with _refusals(reference):
+        for digest in blobs_of(manifest):
+            ecr.get_download_url_for_layer(repositoryName=reference.repository, layerDigest=digest)
     images.configuration(image_id)
     images.tag(reference, image_id, pushed=True)
     return digest_of(manifest.encode())
+
+
+def _tagged_digest(ecr: Any, reference: Reference) -> str | None:
+    """The digest of what has the tag already: docker looks before it puts, on images as containerd stores them."""
+    found = ecr.batch_get_image(repositoryName=reference.repository, imageIds=[{"imageTag": reference.tag}])["images"]
+    return found[0]["imageId"]["imageDigest"] if found else None
 
 
 def _push_blob(ecr: Any, repository: str, blob: bytes) -> str:

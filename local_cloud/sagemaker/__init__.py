@@ -11,7 +11,7 @@ def register(cloud: Cloud, platform: Platform) -> None:
     """Add SageMaker, sagemaker-runtime and the CloudFormation types of SageMaker to the platform."""
     service = _services[cloud.endpoint_url] = SageMaker(cloud)
     platform.add_service(service.api)
-    platform.add_route(*service.runtime_route())
+    platform.add_signed_route(*service.runtime_route(), "sagemaker")
     for type_name, handler in service.resources().items():
         platform.add_resource(type_name, handler)
 

@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path, maximum_bytes: int = MAXIMUM_EXTRACTED_B
                 if extracted > maximum_bytes:
                     raise ValueError(f"it holds more than {maximum_bytes} bytes")
                 tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, RecursionError) as error:  # the last: headers that describe headers
         raise ValueError(str(error)) from error
 
 

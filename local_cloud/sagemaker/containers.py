@@ -11,11 +11,13 @@ from botocore.exceptions import BotoCoreError
 from local_cloud.cloud import Cloud
 from local_cloud.images import Image
 from local_cloud.processes import Process, Processes
+from local_cloud.strays import end_strays
 
 JOB_GRACE_SECONDS = 120.0
 """How long a job's container has between SIGTERM and SIGKILL, to save its artifacts."""
 
 _BASE = "opt/ml"
+_FOLDER, _PORT = "SAGEMAKER_BASE_DIR", "SAGEMAKER_BIND_TO_PORT"
 
 
 class ContainerFolder:
@@ -41,17 +43,27 @@ class ContainerFolder:
         return {
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "tmp"),
-            "SAGEMAKER_BASE_DIR": str(self.base),
+            _FOLDER: str(self.base),
         }
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is started: program and arguments, all of its environment, its working folder."""
+    """What is started: program and arguments, all of its environment, its working folder.
+
+    Attributes:
+        mark: the variable of its environment that no other container has; "" when there is none.
+    """
 
     words: list[str]
     environment: dict[str, str]
     cwd: Path
+
+    @property
+    def mark(self) -> str:
+        # the containers of a variant share their folder, and each has a port; a job's has no port
+        own = (f"{name}={self.environment[name]}" for name in (_PORT, _FOLDER) if name in self.environment)
+        return next(own, "")
 
 
 def command_of(
@@ -116,13 +128,16 @@ class JobContainer:
             if self._stop_asked:
                 return Ended(None, stop_asked=True)
             self._process = self._processes.start(
-                command.words, cwd=command.cwd, environment=command.environment, output=output, name=name
-            )
+                command.words, cwd=command.cwd, environment=command.environment, output=output, name=name,
+                mark=command.mark,
+            )  # fmt: skip
         try:
             code = self._process.wait(limit_seconds)
         except TimeoutError:
             self._process.stop(JOB_GRACE_SECONDS)
             return Ended(_as_docker(self._process.wait()), self._stop_asked, over_time=not self._stop_asked)
+        finally:
+            end_strays(command.mark)
         return Ended(_as_docker(code), self._stop_asked)
 
     def stop(self) -> None:

@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.sagemaker.arns import Arns, key_of
-from local_cloud.sagemaker.errors import invalid, not_served
+from local_cloud.sagemaker.errors import invalid
 from local_cloud.sagemaker.listing import Listing
 from local_cloud.sagemaker.models import Models
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.store import Table
 
 _LISTING = Listing("EndpointConfigs", "EndpointConfigName", "EndpointConfigArn", newest_first=True)
-_NOT_SERVED = ("ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig", "ExecutionRoleArn")
-_VARIANT_NOT_SERVED = ("ServerlessConfig", "ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 
 
 class EndpointConfigs:
@@ -30,11 +28,6 @@ class EndpointConfigs:
     def create_endpoint_config(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointConfigName"]
         arn = self._arns.of("endpoint-config", name)
-        for member in _NOT_SERVED:
-            if member in request:
-                raise not_served(f"{member} of an endpoint config")
-        if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-            raise not_served("data capture")
         self._check_variants(request["ProductionVariants"])
         with self._lock:
             if self._table.get(key_of(name)) is not None:
@@ -68,6 +61,10 @@ class EndpointConfigs:
             raise invalid(f'Could not find endpoint configuration "{self._arns.of("endpoint-config", name)}".')
         return config
 
+    def volume_key_of(self, name: str) -> str | None:
+        """The KMS key of an endpoint config's volumes; None when it has none, or does not exist."""
+        return (self._table.get(key_of(name)) or {}).get("KmsKeyId")
+
     def _check_variants(self, variants: list[Mapping[str, Any]]) -> None:
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) < len(names):
@@ -75,9 +72,6 @@ class EndpointConfigs:
         if all(variant.get("InitialVariantWeight", 1.0) == 0 for variant in variants):
             raise invalid("At least one production variant must have an InitialVariantWeight above 0.")
         for variant in variants:
-            for member in _VARIANT_NOT_SERVED:
-                if member in variant:
-                    raise not_served(f"{member} of a production variant")
             for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
                 if member not in variant:
                     raise invalid(f"{member} must be set for production variant {variant['VariantName']}.")

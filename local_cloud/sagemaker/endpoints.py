@@ -30,6 +30,7 @@ from local_cloud.sagemaker.listing import Listing
 from local_cloud.sagemaker.models import Models
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.store import Table
+from local_cloud.wire import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -213,6 +214,8 @@ class Endpoints:
             fleet.start()
         except (DeploymentFailedError, CutOffError):
             raise
+        except ServiceError as error:  # a role cannot be assumed any more
+            raise DeploymentFailedError(error.message) from error
         except BotoCoreError as error:  # the cloud itself does not answer
             raise CutOffError from error
         except Exception as error:
@@ -322,8 +325,6 @@ def _check_changes(desired: list[Mapping[str, Any]], endpoint: Mapping[str, Any]
         name = change["VariantName"]
         if name not in weights:
             raise invalid(f'Variant "{name}" not found on endpoint "{endpoint["EndpointArn"]}".')
-        if "ServerlessUpdateConfig" in change:
-            raise not_served("serverless variants")
         if change.get("DesiredInstanceCount", 1) < 1:
             raise invalid("DesiredInstanceCount must be 1 or more.")
         weights[name] = change.get("DesiredWeight", weights[name])

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from local_cloud.cloud import Cloud
-from local_cloud.images import ImageNotFound, ImageStore
+from local_cloud.images import ImageNotFound, ImageStore, PullDeniedError
 from local_cloud.sagemaker.archives import unpack
+from local_cloud.sagemaker.container_logs import ContainerLog
 from local_cloud.sagemaker.containers import Command, ContainerFolder, command_of
 from local_cloud.sagemaker.deployments import Deployment, VariantPlan
 from local_cloud.sagemaker.errors import DeploymentFailedError, TransferError
@@ -130,17 +131,25 @@ class _Variant:
 
     def _new_instance(self) -> Instance:
         instance_id = new_instance_id()
-        log = self._cloud.logs(f"/aws/sagemaker/Endpoints/{self._endpoint_name}", f"{self.name}/{instance_id}")
+        group, stream = f"/aws/sagemaker/Endpoints/{self._endpoint_name}", f"{self.name}/{instance_id}"
+        command = self._command(instance_id)
+        log = ContainerLog(self._cloud, group, stream, self._plan.role_arn)
         return Instance(
-            self._cloud, self._command(instance_id), log, f"{self._endpoint_name}/{self.name}/{instance_id}",
+            self._cloud, command, log, f"{self._endpoint_name}/{self.name}/{instance_id}",
             self._plan.health_timeout_seconds,
         )  # fmt: skip
 
     def _command(self, instance_id: str) -> Callable[[int], Command]:
+        uri, role_arn = self._plan.resolved_image, self._plan.role_arn
         try:
-            image = self._images.resolve(self._plan.resolved_image)
+            image = self._images.pull(uri, role_arn)
         except ImageNotFound as error:
-            raise DeploymentFailedError(f"Requested image {self._plan.resolved_image} not found. {error}") from error
+            raise DeploymentFailedError(f"Requested image {uri} not found. {error}") from error
+        except PullDeniedError as error:
+            action = error.action.removeprefix("ecr:")
+            raise DeploymentFailedError(
+                f"The role '{role_arn}' does not have {action} permission for the image: '{uri}'."
+            ) from error
 
         def command(port: int) -> Command:
             return command_of(image, ["serve"], self._folder, self._variables(port, instance_id))

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from local_cloud.cloud import Cloud, LogStream
+from local_cloud.cloud import Cloud
 from local_cloud.processes import Process
+from local_cloud.sagemaker.container_logs import ContainerLog
 from local_cloud.sagemaker.containers import Command, cloud_answers
+from local_cloud.strays import end_strays
 
 PING_SECONDS = 2.0
 ACCEPT_SECONDS = 0.25
@@ -60,8 +62,9 @@ class Instance:
     """
 
     def __init__(
-        self, cloud: Cloud, command: Callable[[int], Command], log: LogStream, name: str, health_timeout_seconds: float
-    ) -> None:
+        self, cloud: Cloud, command: Callable[[int], Command], log: ContainerLog, name: str,
+        health_timeout_seconds: float,
+    ) -> None:  # fmt: skip
         self._cloud = cloud
         self._command = command
         self._log = log
@@ -70,6 +73,7 @@ class Instance:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._process: Process | None = None
+        self._mark = ""
         self._pool: urllib3.HTTPConnectionPool | None = None
         self.ready = False
 
@@ -95,8 +99,10 @@ class Instance:
         with self._lock:
             self._stopped.set()
             process, pool = self._process, self._pool
-        if process is not None and process.running():
-            process.stop(GRACE_SECONDS)
+        if process is not None:
+            if process.running():
+                process.stop(GRACE_SECONDS)
+            end_strays(self._mark)
         if pool is not None:
             pool.close()
         self._log.close()
@@ -132,9 +138,11 @@ class Instance:
                     environment=command.environment,
                     output=self._log.write,
                     name=self._name,
+                    mark=command.mark,
                 )
             except OSError as error:
                 raise UnhealthyError(str(error)) from error
+            self._mark = command.mark
             if self._pool is not None:
                 self._pool.close()
             self._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=_CONNECTIONS)
@@ -177,6 +185,7 @@ class Instance:
             started = time.monotonic()
             code = self._process.wait()
             self.ready = False
+            end_strays(self._mark)
             if self._stopped.is_set() or not cloud_answers(self._cloud):
                 return
             lived = time.monotonic() - started

@@ -12,10 +12,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from local_cloud.cloud import Cloud
-from local_cloud.images import ImageNotFound, ImageStore
+from local_cloud.images import ImageNotFound, ImageStore, PullDeniedError, Reference
+from local_cloud.sagemaker.container_logs import ContainerLog
 from local_cloud.sagemaker.containers import Command, ContainerFolder, Ended, JobContainer, cloud_answers, command_of
 from local_cloud.sagemaker.errors import JobFailedError, TransferError, invalid
 from local_cloud.sagemaker.s3_content import S3Content, S3Location
+from local_cloud.wire import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,8 @@ class JobRun(ABC):
 
     def run_container(self, command: Command, see: Callable[[str], None], limit_seconds: float) -> Ended:
         """Run the container with its lines in the log and shown to `see`; the log is complete when this returns."""
-        stream = self._cloud.logs(self._log_group, f"{self.name}/algo-1-{int(time.time())}")
+        stream_name = f"{self.name}/algo-1-{int(time.time())}"
+        stream = ContainerLog(self._cloud, self._log_group, stream_name, self.job["RoleArn"])
 
         def output(line: str) -> None:
             stream.write(line)
@@ -106,9 +109,14 @@ class JobRun(ABC):
                 variables: Mapping[str, str], isolated: bool) -> Command:  # fmt: skip
         """The container's command, with the job's role as its credentials unless it is isolated from the network."""
         try:
-            image = self._images.resolve(image_uri)
+            image = self._images.pull(image_uri, self.job["RoleArn"])
         except ImageNotFound as error:
             raise JobFailedError(f"ClientError: {error}") from error
+        except PullDeniedError as error:
+            raise JobFailedError(
+                "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions are "
+                f"incorrect. ({error})"
+            ) from error
         place = {} if isolated else self._cloud.role_environment(self.job["RoleArn"], f"SageMaker-{self.name}")
         return command_of(
             image,
@@ -123,6 +131,8 @@ class JobRun(ABC):
             self.perform(ContainerFolder(self._root))
         except JobFailedError as failure:
             self.fail(str(failure)[:FAILURE_CHARACTERS])
+        except ServiceError as refusal:  # the role cannot be assumed any more
+            self.fail(f"ClientError: {refusal.message}"[:FAILURE_CHARACTERS])
         except (_CutOffError, BotoCoreError):  # the cloud itself is being stopped; its next start fails this job
             logger.warning("job %s was cut off", self.name, exc_info=True)
         except Exception as error:
@@ -147,15 +157,27 @@ def failing_as(what: str) -> Iterator[None]:
         raise JobFailedError(f"ClientError: {what}:{error}") from error
 
 
-def check_image(images: ImageStore, image_uri: str) -> None:
+def check_image(images: ImageStore, image_uri: str, role_arn: str | None = None) -> None:
     """
+    Args:
+        images: where the image must be.
+        image_uri: of the image.
+        role_arn: the role that must be able to pull it, where SageMaker looks at that already.
+
     Raises:
-        ServiceError: the image is not in ECR.
+        ServiceError: the image is not in ECR, or the role may not pull it.
     """
     try:
-        images.resolve(image_uri)
+        images.resolve(image_uri, role_arn)
     except ImageNotFound as error:
         raise invalid(f"Requested image {image_uri} not found. {error}") from error
+    except PullDeniedError as error:
+        reference = Reference.parse(image_uri)
+        raise invalid(
+            f"Access denied for repository: {reference.repository} in registry ID: {reference.ecr()[0]}. Please check "
+            f"if your ECR repository and image exist and role {role_arn} has proper pull permissions for SageMaker: "
+            f"ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer ({error})"
+        ) from error
 
 
 def check_input(content: S3Content, uri: str, role_arn: str, region: str) -> None:

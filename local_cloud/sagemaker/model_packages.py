@@ -1,16 +1,19 @@
 """The model package operations of the SageMaker API: the model registry."""
 
+import json
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.images import ImageNotFound, ImageStore
 from local_cloud.sagemaker.arns import Arns, key_of
-from local_cloud.sagemaker.errors import invalid, not_served
+from local_cloud.sagemaker.errors import invalid
 from local_cloud.sagemaker.listing import Listing
 from local_cloud.sagemaker.model_package_groups import ModelPackageGroups
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.store import Table
+from local_cloud.wire import ServiceError
 
 _LISTING = Listing("ModelPackageSummaryList", "ListedName", "ModelPackageArn")
 _UPDATABLE = (
@@ -20,16 +23,40 @@ _UPDATABLE = (
 
 
 class ModelPackages:
-    """CreateModelPackage and what can be done with a package; its key is `group/version`, or its name."""
+    """CreateModelPackage and what can be done with a package; its key is `group/version`, or its name.
 
-    def __init__(self, arns: Arns, images: ImageStore, table: Table, groups: ModelPackageGroups, tags: Tags) -> None:
+    Args:
+        tokens: the table of the ClientTokens that packages were made with.
+    """
+
+    def __init__(
+        self, arns: Arns, images: ImageStore, table: Table, tokens: Table, groups: ModelPackageGroups, tags: Tags
+    ) -> None:
         self._arns = arns
         self._images = images
         self._table = table
+        self._tokens = tokens
+        self._creating = threading.Lock()
         self._groups = groups
         self._tags = tags
 
     def create_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._creating:
+            arn = self._made_with_token(request) or self._create(request)
+            if "ClientToken" in request:
+                self._tokens.put(request["ClientToken"], {"arn": arn, "request": _fingerprint(request)})
+        return {"ModelPackageArn": arn}
+
+    def _made_with_token(self, request: Mapping[str, Any]) -> str | None:
+        """The package that a request with this ClientToken has made."""
+        known = self._tokens.get(request.get("ClientToken", ""))
+        if known is None or self._table.get(key_of(known["arn"])) is None:
+            return None
+        if known["request"] != _fingerprint(request):
+            raise ServiceError("ConflictException", f"The ClientToken has made {known['arn']} from another request")
+        return str(known["arn"])
+
+    def _create(self, request: dict[str, Any]) -> str:
         group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
         if group and name:
             raise invalid(
@@ -38,8 +65,6 @@ class ModelPackages:
             )
         if not group and not name:
             raise invalid("Missing ARN.")
-        if "ValidationSpecification" in request or "SourceAlgorithmSpecification" in request:
-            raise not_served("validation and source algorithms of model packages")
         package = request | {
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
@@ -52,7 +77,7 @@ class ModelPackages:
             self._add_version(group, package) if group else self._add_unversioned(request["ModelPackageName"], package)
         )
         self._tags.set(arn, request.get("Tags", []))
-        return {"ModelPackageArn": arn}
+        return arn
 
     def describe_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.existing(request["ModelPackageName"])
@@ -140,6 +165,10 @@ class ModelPackages:
             return {**container, "ImageDigest": self._images.resolve(container["Image"]).digest}
         except ImageNotFound as error:
             raise invalid(f"Requested image {container['Image']} not found. {error}") from error
+
+
+def _fingerprint(request: Mapping[str, Any]) -> str:
+    return json.dumps(request, sort_keys=True, default=str)
 
 
 def _update_metadata(package: dict[str, Any], request: Mapping[str, Any]) -> None:

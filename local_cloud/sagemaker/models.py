@@ -15,10 +15,10 @@ from local_cloud.sagemaker.model_packages import ModelPackages
 from local_cloud.sagemaker.roles import check_role
 from local_cloud.sagemaker.s3_content import S3Content, S3Location
 from local_cloud.sagemaker.tags import Tags
+from local_cloud.sagemaker.vpc import check_model_vpc
 from local_cloud.store import Table
 
 _LISTING = Listing("Models", "ModelName", "ModelArn", newest_first=True)
-_NOT_SERVED = ("MultiModelConfig", "AdditionalModelDataSources", "InferenceSpecificationName")
 
 
 class Models:
@@ -47,6 +47,7 @@ class Models:
         if "ExecutionRoleArn" not in request:
             raise invalid("ExecutionRoleArn must be set: it is the role that SageMaker reads the model artifacts with.")
         check_role(self._cloud, request["ExecutionRoleArn"])
+        check_model_vpc(self._cloud, request.get("VpcConfig"), request["ExecutionRoleArn"])
         served = self._served(_only_container(request))
         check_image(self._images, served["Image"])
         self._check_artifact(served, request["ExecutionRoleArn"])
@@ -81,8 +82,8 @@ class Models:
         return model
 
     def _served(self, container: Mapping[str, Any]) -> dict[str, Any]:
-        if container.get("Mode", "SingleModel") != "SingleModel" or any(name in container for name in _NOT_SERVED):
-            raise not_served(f"containers with Mode MultiModel, {', '.join(_NOT_SERVED)}")
+        if container.get("Mode", "SingleModel") != "SingleModel":
+            raise not_served("containers with Mode MultiModel")
         package_name, image = container.get("ModelPackageName"), container.get("Image")
         if (package_name is None) == (image is None):
             raise invalid("A container must have either Image or ModelPackageName, and not both.")

@@ -16,6 +16,7 @@ from local_cloud.sagemaker.processing_runs import DEFAULT_MAX_RUNTIME_SECONDS, P
 from local_cloud.sagemaker.roles import check_role
 from local_cloud.sagemaker.s3_content import S3Content
 from local_cloud.sagemaker.tags import Tags
+from local_cloud.sagemaker.vpc import check_job_vpc
 from local_cloud.store import Table
 
 _LISTING = Listing("ProcessingJobSummaries", "ProcessingJobName", "ProcessingJobArn", status="ProcessingJobStatus")
@@ -113,7 +114,8 @@ class ProcessingJobs:
         for item in request.get("ProcessingInputs", []):
             _check_input_form(item)
         check_role(self._cloud, request["RoleArn"])
-        check_image(self._images, request["AppSpecification"]["ImageUri"])
+        check_job_vpc(self._cloud, request.get("NetworkConfig", {}).get("VpcConfig"), request["RoleArn"])
+        check_image(self._images, request["AppSpecification"]["ImageUri"], request["RoleArn"])
         content = S3Content(self._cloud, request["RoleArn"])
         for item in request.get("ProcessingInputs", []):
             check_input(content, item["S3Input"]["S3Uri"], request["RoleArn"], self._cloud.region)

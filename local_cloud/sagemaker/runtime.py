@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from local_cloud.authorization import authorize
 from local_cloud.ministack import Receive, Scope, Send
+from local_cloud.sagemaker.authorization import invoke_endpoint
 from local_cloud.sagemaker.endpoints import Endpoints
 from local_cloud.sagemaker.instances import ContainerAnswer, ContainerGoneError, ContainerTimeoutError, Instance
+from local_cloud.wire import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ class Runtime:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             name = _endpoint_name(scope)
+            self._authorize(name)
             headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
             body = await _read_body(receive)
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, name, headers, body)
@@ -76,6 +80,12 @@ class Runtime:
             answer = _error_answer(_InvocationError(500, "InternalFailure", f"The local cloud failed: {error!r}"))
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def _authorize(self, name: str) -> None:
+        try:
+            authorize([invoke_endpoint(name, self._region, self._account_id)])
+        except ServiceError as error:
+            raise _InvocationError(403, error.code, error.message) from error
 
     def _invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> _Answer:
         _check_headers(headers)

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 from botocore import xform_name
 
+from local_cloud.authorization import Check, authorize
 from local_cloud.cloud import Cloud
 from local_cloud.images import ImageStore
 from local_cloud.ministack import AsgiApp, ResourceHandler
+from local_cloud.sagemaker import authorization
 from local_cloud.sagemaker.arns import Arns
 from local_cloud.sagemaker.endpoint_configs import EndpointConfigs
 from local_cloud.sagemaker.endpoints import Endpoints
@@ -19,7 +21,8 @@ from local_cloud.sagemaker.resources import EndpointResource, NamedResource
 from local_cloud.sagemaker.runtime import PREFIX, Runtime
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.sagemaker.training_jobs import TrainingJobs
-from local_cloud.wire import JsonService, service_model
+from local_cloud.sagemaker.unserved import NOT_SERVED
+from local_cloud.wire import JsonService, ServiceError, service_model
 
 _KINDS = {
     "training-job": "training_jobs",
@@ -56,14 +59,25 @@ class SageMaker:
         self._training_jobs = TrainingJobs(cloud, images, arns, tables["training-job"], tags, jobs / "training")
         self._processing_jobs = ProcessingJobs(cloud, images, arns, tables["processing-job"], tags, jobs / "processing")
         groups = ModelPackageGroups(arns, tables["model-package-group"], tables["model-package"], tags)
-        packages = ModelPackages(arns, images, tables["model-package"], groups, tags)
+        tokens = cloud.store.table("sagemaker.client-tokens")
+        packages = ModelPackages(arns, images, tables["model-package"], tokens, groups, tags)
         models = Models(cloud, images, arns, tables["model"], packages, tags)
         configs = EndpointConfigs(arns, tables["endpoint-config"], models, tags)
         self._endpoints = Endpoints(
             cloud, images, arns, tables["endpoint"], configs, models, tags, self._folder / "endpoints"
         )
         parts = (self._training_jobs, self._processing_jobs, groups, packages, models, configs, self._endpoints, tags)
-        self.api = JsonService("sagemaker", _as_one(*parts))
+        rules = authorization.rules(arns, configs.volume_key_of, self._role_may)
+        required = {"CreateTrainingJob": ("AlgorithmSpecification",)}
+        self.api = JsonService("sagemaker", _as_one(*parts), rules, also_required=required, not_served=NOT_SERVED)
+
+    def _role_may(self, role_arn: str, check: Check) -> bool:
+        try:
+            with self._cloud.acting_as_role(role_arn, "SageMaker"):
+                authorize([check])
+        except ServiceError:
+            return False
+        return True
 
     def runtime_route(self) -> tuple[str, AsgiApp]:
         """The paths of sagemaker-runtime and what answers them."""

@@ -39,7 +39,9 @@ class Tags:
 
     def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._existing(request["ResourceArn"])
-        return {"Tags": _as_list(self._table.get(arn) or {})}  # at most 50, which is the smallest page: one page
+        if "NextToken" in request:  # at most 50 tags, which is the smallest page: no token was given out
+            raise invalid("Invalid NextToken")
+        return {"Tags": _as_list(self._table.get(arn) or {})}
 
     def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._existing(request["ResourceArn"])

@@ -17,11 +17,11 @@ from local_cloud.sagemaker.roles import check_role
 from local_cloud.sagemaker.s3_content import S3Content
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.sagemaker.training_runs import DEFAULT_MAX_RUNTIME_SECONDS, TrainingRun, enter, finish
+from local_cloud.sagemaker.vpc import check_job_vpc
 from local_cloud.store import Table
 
 _LISTING = Listing("TrainingJobSummaries", "TrainingJobName", "TrainingJobArn", status="TrainingJobStatus")
 _ENDED = ("Completed", "Failed", "Stopped")
-_NOT_SERVED = ("CheckpointConfig", "ServerlessJobConfig", "ModelPackageConfig", "RetryStrategy")
 
 
 class TrainingJobs:
@@ -113,17 +113,15 @@ class TrainingJobs:
         return job
 
     def _check(self, request: Mapping[str, Any]) -> None:
-        for member in _NOT_SERVED:
-            if member in request:
-                raise not_served(f"{member} of a training job")
         specification = request["AlgorithmSpecification"]
         if "TrainingImage" not in specification:
-            raise not_served("training algorithms; name a TrainingImage")
+            raise invalid("AlgorithmSpecification must name a TrainingImage.")
         LogMetrics(specification.get("MetricDefinitions", []))
         _check_resources(request.get("ResourceConfig", {}))
         _check_waiting(request)
         check_role(self._cloud, request["RoleArn"])
-        check_image(self._images, specification["TrainingImage"])
+        check_job_vpc(self._cloud, request.get("VpcConfig"), request["RoleArn"])
+        check_image(self._images, specification["TrainingImage"], request["RoleArn"])
         self._check_channels(request)
 
     def _check_channels(self, request: Mapping[str, Any]) -> None:

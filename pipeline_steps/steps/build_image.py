@@ -1,4 +1,4 @@
-"""Build the model's container and push it, once for each commit.
+"""Build the model's container and push it, once for each commit; judge it by ECR's scan, each time.
 
 in   commit_id         the image's tag; model_code/ is what is built
 in   image_repository  name of the ECR repository
@@ -12,11 +12,14 @@ from pathlib import Path
 
 from pipeline_steps import names
 from pipeline_steps.aws import Aws, translated
+from pipeline_steps.clock import SYSTEM_CLOCK, Clock
 from pipeline_steps.docker import run_docker
-from pipeline_steps.errors import DockerError, NotFoundError
+from pipeline_steps.errors import DockerError, ImageScanError, NotFoundError
+from pipeline_steps.image_scan import judge_findings, judge_unsupported
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.progress import say
-from settings import Settings
+from pipeline_steps.scan_results import await_scan
+from settings import Scan, Settings
 
 CONTAINER_DIRECTORY = Path("model_code")
 
@@ -42,11 +45,13 @@ def build_arguments(*, base_image: str, commit_id: str, tagged_uri: str) -> list
     ]
 
 
-def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
+def run(aws: Aws, settings: Settings, inputs: Inputs, clock: Clock = SYSTEM_CLOCK) -> Mapping[str, str]:
     """Give the image of the commit by digest, built and pushed unless the registry has it.
 
     Raises:
         DockerError: docker is missing, or the build, the login or the push failed.
+        ImageScanError: the scan found what slipway.yaml does not allow, or ended without a result.
+        WaitTimeoutError: the scan took too long.
     """
     repository_uri = _repository_uri(aws, inputs.image_repository)
     digest = _pushed_digest(aws, inputs)
@@ -57,7 +62,24 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
         digest = _build_and_push(aws, settings.container.base_image, repository_uri, inputs)
     image_uri = f"{repository_uri}@{digest}"
     say(f"the image of commit {inputs.commit_id} is {names.short_digest(image_uri)}")
+    _check_scan(aws, settings.container.scan, inputs.image_repository, digest, clock)
     return {"IMAGE_URI": image_uri}
+
+
+def _check_scan(aws: Aws, policy: Scan, repository: str, digest: str, clock: Clock) -> None:
+    if policy.fail_on == "none":
+        say("container.scan.fail_on is none: not waiting for a scan of the image")
+        return
+    result = await_scan(aws, repository, digest, clock)
+    if result.unsupported is not None:
+        verdict = judge_unsupported(result.unsupported, policy)
+    else:
+        verdict = judge_findings(result.findings, policy, clock.today())
+    for line in (*verdict.notes, *verdict.reasons):
+        say(line)
+    if not verdict.passed:
+        raise ImageScanError(verdict.summary)
+    say(verdict.summary)
 
 
 def _build_and_push(aws: Aws, base_image: str, repository_uri: str, inputs: Inputs) -> str:

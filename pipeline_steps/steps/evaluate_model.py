@@ -1,6 +1,7 @@
 """Score the challenger and the champion on the same holdout, and let the gate decide.
 
 in   image_uri, model_data_uri  the challenger
+in   model_sha256               digest of its files: another model is not scored
 in   production_endpoint        serves the champion; absent on the first run
 in   dataset_uri                its holdout
 out  challenger.json            EvaluationReport
@@ -19,9 +20,16 @@ from pipeline_steps.aws import Aws, translated
 from pipeline_steps.documents import EvaluationReport, PromotionDecision, Samples, Scores
 from pipeline_steps.errors import DocumentError, NotFoundError, UnregisteredModelError
 from pipeline_steps.gate import decide_promotion
-from pipeline_steps.inputs import StepInputs
-from pipeline_steps.job_requests import job_tags, processing_cluster, processing_input, processing_output
+from pipeline_steps.inputs import JobInputs
+from pipeline_steps.job_requests import (
+    job_tags,
+    processing_cluster,
+    processing_input,
+    processing_network,
+    processing_output,
+)
 from pipeline_steps.jobs import PROCESSING, FinishedJob, JobRequest, run_jobs
+from pipeline_steps.model_artifact import DIGEST_VARIABLE
 from pipeline_steps.progress import one_line, say
 from pipeline_steps.serving import served_model_package
 from settings import Evaluation, Settings
@@ -30,26 +38,30 @@ _LONGEST_SUMMARY = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(StepInputs):
+class Inputs(JobInputs):
     """What the step is given."""
 
     image_uri: str
     model_data_uri: str
+    model_sha256: str
     dataset_uri: str
-    data_bucket: str
     processing_role_arn: str
-    key_arn: str
     production_endpoint: str
     documents_dir: Path
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can be scored: its own image and its own artifact."""
+    """A model that can be scored: its own image and its own artifact.
+
+    Attributes:
+        sha256: digest of the artifact's files; None for a champion that was registered without one.
+    """
 
     role: str
     image_uri: str
     model_data_uri: str
+    sha256: str | None
     model_package_arn: str | None = None
 
 
@@ -58,6 +70,7 @@ def evaluation_request(settings: Settings, inputs: Inputs, model: Model) -> JobR
     processing = settings.processing
     body = {
         "AppSpecification": {"ImageUri": model.image_uri, "ContainerArguments": ["evaluate"]},
+        "Environment": {DIGEST_VARIABLE: model.sha256} if model.sha256 is not None else {},
         "RoleArn": inputs.processing_role_arn,
         "ProcessingInputs": [
             processing_input("model", model.model_data_uri, "model"),
@@ -68,7 +81,7 @@ def evaluation_request(settings: Settings, inputs: Inputs, model: Model) -> JobR
             "Outputs": [processing_output("evaluation", _evaluation_uri(inputs, model.role))],
         },
         "ProcessingResources": processing_cluster(processing, inputs.key_arn),
-        "NetworkConfig": {"EnableNetworkIsolation": True},
+        "NetworkConfig": processing_network(settings, inputs),
         "StoppingCondition": {"MaxRuntimeInSeconds": processing.max_runtime_minutes * 60},
         "Tags": job_tags(settings, inputs),
     }
@@ -113,9 +126,10 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
 
     Raises:
         JobError: the challenger could not be scored.
+        DocumentError: its scores or samples cannot be read, or are of another model.
     """
     champion = _find_champion(aws, inputs.production_endpoint)
-    challenger = Model("challenger", inputs.image_uri, inputs.model_data_uri)
+    challenger = Model("challenger", inputs.image_uri, inputs.model_data_uri, inputs.model_sha256)
     models = [challenger, champion] if isinstance(champion, Model) else [challenger]
     jobs = run_jobs(aws, [evaluation_request(settings, inputs, model) for model in models])
     jobs[0].require_completed()
@@ -144,7 +158,10 @@ def _find_champion(aws: Aws, endpoint_name: str) -> Model | EvaluationReport | N
     except NotFoundError as error:
         return _unscored(str(error), arn)
     container = package["InferenceSpecification"]["Containers"][0]
-    return Model("champion", container["Image"], container["ModelDataUrl"], arn)
+    sha256 = container.get("Environment", {}).get(DIGEST_VARIABLE)
+    if sha256 is None:
+        say(f"the champion {arn} was registered without a digest: whether its artifact is the same cannot be told")
+    return Model("champion", container["Image"], container["ModelDataUrl"], sha256, arn)
 
 
 def _unscored(failure: str, model_package_arn: str | None) -> EvaluationReport:
@@ -165,9 +182,14 @@ def _champion_report(aws: Aws, inputs: Inputs, champion: Model, job: FinishedJob
 def _report(aws: Aws, inputs: Inputs, model: Model) -> EvaluationReport:
     uri = f"{_evaluation_uri(inputs, model.role)}evaluation.json"
     scores = Scores.parse(aws.read_text(uri), uri)
+    if model.sha256 is not None and scores.model_sha256 != model.sha256:
+        raise DocumentError(
+            f"{uri} must have the scores of the model {model.sha256}, it has those of {scores.model_sha256 or 'any'}"
+        )
     return EvaluationReport(
         metrics=scores.metrics,
         rows=scores.rows,
+        model_sha256=scores.model_sha256,
         image_uri=model.image_uri,
         model_data_uri=model.model_data_uri,
         model_package_arn=model.model_package_arn,

@@ -13,21 +13,25 @@ from pipeline_steps import names
 from pipeline_steps.aws import Aws, translated
 from pipeline_steps.documents import DatasetManifest
 from pipeline_steps.errors import DataError
-from pipeline_steps.inputs import StepInputs
-from pipeline_steps.job_requests import job_tags, processing_cluster, processing_input, processing_output
+from pipeline_steps.inputs import JobInputs
+from pipeline_steps.job_requests import (
+    job_tags,
+    processing_cluster,
+    processing_input,
+    processing_network,
+    processing_output,
+)
 from pipeline_steps.jobs import PROCESSING, JobRequest, run_jobs
 from pipeline_steps.progress import say
 from settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(StepInputs):
+class Inputs(JobInputs):
     """What the step is given."""
 
     image_uri: str
-    data_bucket: str
     processing_role_arn: str
-    key_arn: str
 
 
 def preparation_request(settings: Settings, inputs: Inputs) -> JobRequest:
@@ -43,7 +47,7 @@ def preparation_request(settings: Settings, inputs: Inputs) -> JobRequest:
             "Outputs": [processing_output("dataset", names.dataset_uri(inputs.data_bucket, inputs.execution_id))],
         },
         "ProcessingResources": processing_cluster(processing, inputs.key_arn),
-        "NetworkConfig": {"EnableNetworkIsolation": True},
+        "NetworkConfig": processing_network(settings, inputs),
         "StoppingCondition": {"MaxRuntimeInSeconds": processing.max_runtime_minutes * 60},
         "Tags": job_tags(settings, inputs),
     }

@@ -2,6 +2,7 @@
 
 in   challenger.json, champion.json, decision.json  what evaluate_model found
 in   image_uri, model_data_uri                      the model
+in   model_sha256, model_archive_sha256             its digests: an endpoint serves no other files
 out  MODEL_PACKAGE_ARN, MODEL_PACKAGE_VERSION       the unit of release; a Rejected one fails this step
 """
 
@@ -17,11 +18,12 @@ from pipeline_steps.clock import SYSTEM_CLOCK, Clock, poll_interval
 from pipeline_steps.documents import EvaluationReport, PromotionDecision, Verdict
 from pipeline_steps.errors import AwsError, PromotionError
 from pipeline_steps.inputs import StepInputs
+from pipeline_steps.model_artifact import DIGEST_VARIABLE
 from pipeline_steps.progress import one_line, say
 from settings import Settings
 
 CONTENT_TYPES = ["text/csv", "application/json"]
-_LONGEST_DESCRIPTION = 1024  # UpdateModelPackage, ApprovalDescription; CreateModelPackage, ModelPackageDescription
+_LONGEST_DESCRIPTION = 1024  # CreateModelPackage, ModelPackageDescription
 _LONGEST_METADATA_VALUE = 256  # CreateModelPackage, CustomerMetadataValue, and what it may not contain:
 _NOT_IN_METADATA = re.compile(r"[^\w\s.:/=+\-@]")
 _STATUS: Mapping[Verdict, str] = {"Accepted": "Approved", "Rejected": "Rejected"}
@@ -37,6 +39,8 @@ class Inputs(StepInputs):
 
     image_uri: str
     model_data_uri: str
+    model_sha256: str
+    model_archive_sha256: str
     dataset_uri: str
     data_version: str
     training_job_name: str
@@ -61,11 +65,16 @@ def package_request(settings: Settings, inputs: Inputs, evidence: Evidence) -> d
     """
     instance_types = {settings.endpoints.staging.instance_type, settings.endpoints.production.instance_type}
     verdict = evidence.decision.verdict
+    container = {
+        "Image": inputs.image_uri,
+        "ModelDataUrl": inputs.model_data_uri,
+        "Environment": {DIGEST_VARIABLE: inputs.model_sha256},
+    }
     return {
         "ModelPackageGroupName": inputs.model_package_group,
-        "ModelPackageDescription": f"commit {inputs.commit_id}, execution {inputs.execution_id}",
+        "ModelPackageDescription": _description(inputs, evidence.decision),
         "InferenceSpecification": {
-            "Containers": [{"Image": inputs.image_uri, "ModelDataUrl": inputs.model_data_uri}],
+            "Containers": [container],
             "SupportedContentTypes": CONTENT_TYPES,
             "SupportedResponseMIMETypes": CONTENT_TYPES,
             "SupportedRealtimeInferenceInstanceTypes": sorted(instance_types),
@@ -87,6 +96,8 @@ def metadata(settings: Settings, inputs: Inputs, evidence: Evidence) -> dict[str
         "commit": inputs.commit_id,
         "training_job": inputs.training_job_name,
         "image_digest": names.digest(inputs.image_uri),
+        "model_sha256": inputs.model_sha256,
+        "model_archive_sha256": inputs.model_archive_sha256,
         "dataset_uri": inputs.dataset_uri,
         "data_version": inputs.data_version,
         "verdict": evidence.decision.verdict,
@@ -108,7 +119,6 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     request = package_request(settings, inputs, evidence)
     arn = _own_package(aws, inputs, request) or _create(aws, request)
     package = _wait_until_completed(aws, arn, SYSTEM_CLOCK)
-    _describe_approval(aws, package, request, evidence.decision)
     say(f"{arn} is version {package['ModelPackageVersion']}, {evidence.decision.verdict}")
     if evidence.decision.verdict == "Rejected":
         raise _rejection(evidence.decision)
@@ -134,7 +144,7 @@ def _own_package(aws: Aws, inputs: Inputs, request: Mapping[str, Any]) -> str | 
     wanted = request["CustomerMetadataProperties"]
     for arn in _packages_since_training(aws, inputs):
         found = _describe(aws, arn).get("CustomerMetadataProperties", {})
-        if all(found.get(key) == wanted[key] for key in ("execution", "training_job", "verdict")):
+        if all(found.get(key) == wanted[key] for key in ("execution", "training_job", "model_sha256", "verdict")):
             say(f"this execution registered {arn} before: using it")
             return arn
     return None
@@ -168,25 +178,20 @@ def _wait_until_completed(aws: Aws, arn: str, clock: Clock) -> Mapping[str, Any]
     return package
 
 
-def _describe_approval(
-    aws: Aws, package: Mapping[str, Any], request: Mapping[str, Any], decision: PromotionDecision
-) -> None:
-    """Add the gate's reasons, which CreateModelPackage does not take. Only once: a person may have written since."""
-    if package.get("ApprovalDescription"):
-        return
-    with translated(f"describe the approval of {package['ModelPackageArn']}"):
-        aws.sagemaker.update_model_package(
-            ModelPackageArn=package["ModelPackageArn"],
-            ModelApprovalStatus=request["ModelApprovalStatus"],
-            ApprovalDescription=one_line(" ".join([*decision.reasons, *decision.notes]), _LONGEST_DESCRIPTION),
-            CustomerMetadataProperties=request["CustomerMetadataProperties"],
-        )
-
-
 def _describe(aws: Aws, arn: str) -> Mapping[str, Any]:
     with translated(f"look at the model package {arn}"):
         package: Mapping[str, Any] = aws.sagemaker.describe_model_package(ModelPackageName=arn)
     return package
+
+
+def _description(inputs: Inputs, decision: PromotionDecision) -> str:
+    """Whose model it is, and what the gate says of it.
+
+    UpdateModelPackage has a text for an approval's reasons. But who may call it may also replace the model of a version
+    that waits for approval, so no role of the pipeline may.
+    """
+    said = " ".join([*decision.reasons, *decision.notes])
+    return one_line(f"commit {inputs.commit_id}, execution {inputs.execution_id}. {said}", _LONGEST_DESCRIPTION)
 
 
 def _model_metrics(challenger: EvaluationReport) -> dict[str, Any]:

@@ -4,6 +4,7 @@ in   image_uri          the container, whose `train` does the work
 in   dataset_uri        splits train and validation; the holdout is kept from the training job
 out  TRAINING_JOB_NAME  the job that trained
 out  MODEL_DATA_URI     model.tar.gz in S3
+out  MODEL_SHA256       digest of the files in it, MODEL_ARCHIVE_SHA256 of the object itself
 """
 
 import json
@@ -14,9 +15,10 @@ from typing import Any
 
 from pipeline_steps import names
 from pipeline_steps.aws import Aws
-from pipeline_steps.inputs import StepInputs
-from pipeline_steps.job_requests import job_tags, volume_key
+from pipeline_steps.inputs import JobInputs
+from pipeline_steps.job_requests import job_tags, volume_key, vpc_config
 from pipeline_steps.jobs import TRAINING, JobRequest, run_jobs
+from pipeline_steps.model_artifact import read_digests
 from pipeline_steps.progress import say
 from settings import Evaluation, Settings
 
@@ -24,14 +26,12 @@ _MOST_METRIC_DEFINITIONS = 40  # CreateTrainingJob
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(StepInputs):
+class Inputs(JobInputs):
     """What the step is given."""
 
     image_uri: str
     dataset_uri: str
-    data_bucket: str
     training_role_arn: str
-    key_arn: str
 
 
 def training_request(settings: Settings, inputs: Inputs) -> JobRequest:
@@ -58,6 +58,9 @@ def training_request(settings: Settings, inputs: Inputs) -> JobRequest:
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_minutes * 60},
         "EnableNetworkIsolation": True,
+        # One instance has nobody to talk to. Several exchange what they learn of the data, at the price of some time.
+        "EnableInterContainerTrafficEncryption": training.instance_count > 1,
+        **vpc_config(settings, inputs),
         "Tags": job_tags(settings, inputs),
     }
     instances = f"{training.instance_count} x {training.instance_type}"
@@ -87,6 +90,7 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
 
     Raises:
         JobError: the training failed; the text is the job's FailureReason in full.
+        ArtifactError: the job's model artifact cannot be used, or was replaced since.
     """
     (job,) = run_jobs(aws, [training_request(settings, inputs)])
     job.require_completed()
@@ -94,7 +98,13 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     for metric in job.answer.get("FinalMetricDataList", []):
         say(f"{metric['MetricName']} {metric['Value']:.6g}")
     say(f"{job.name} made {model_data_uri}")
-    return {"TRAINING_JOB_NAME": job.name, "MODEL_DATA_URI": model_data_uri}
+    digests = read_digests(aws, model_data_uri, job.answer["TrainingEndTime"])
+    return {
+        "TRAINING_JOB_NAME": job.name,
+        "MODEL_DATA_URI": model_data_uri,
+        "MODEL_SHA256": digests.model,
+        "MODEL_ARCHIVE_SHA256": digests.archive,
+    }
 
 
 def _channel(split: str, dataset_uri: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 # Importing the CDK starts Node, which the virtual environment brings along.
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
-from infra_support import Deployment
+from infra_support import BOUNDARY, Deployment
 
 import app
 import settings
@@ -50,12 +50,30 @@ def local_deployment(synthesize: Callable[..., Deployment]) -> Deployment:
 
 
 @pytest.fixture(scope="session")
+def in_a_vpc(example: settings.Settings, synthesize: Callable[..., Deployment]) -> Deployment:
+    """The example in a VPC that Slipway makes."""
+    return synthesize(example.model_copy(update={"network": settings.Network(mode="vpc")}))
+
+
+@pytest.fixture(scope="session")
+def in_the_teams_vpc(example: settings.Settings, synthesize: Callable[..., Deployment]) -> Deployment:
+    """The example in a VPC that exists, with bounded roles."""
+    network = settings.Network(
+        mode="vpc",
+        subnet_ids=("subnet-0123456789abcdef0", "subnet-0123456789abcdef1"),
+        security_group_ids=("sg-0123456789abcdef0",),
+    )
+    return synthesize(example.model_copy(update={"network": network, "permissions_boundary": BOUNDARY}))
+
+
+@pytest.fixture(scope="session")
 def customized(synthesize: Callable[..., Deployment]) -> Deployment:
     """The templates of a project in which everything that settings can change is changed."""
     document = json.loads(settings.load(ROOT / "slipway.yaml").model_dump_json())
     document["name"] = "a-name-of-23-characters"
     document["source"]["branch"] = "release/one"
     document["data"]["prefix"] = "incoming/flights/"
+    document["container"]["scan"]["fail_on"] = "none"
     document["processing"]["max_runtime_minutes"] = 200
     document["training"]["max_runtime_minutes"] = 300
     document["approval"]["notify"] = ["ann@example.org", "bob@example.org"]

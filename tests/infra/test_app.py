@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra_support import Deployment
+from infra_support import BOUNDARY, Deployment
 
 import app
 from settings import Settings
@@ -99,6 +99,17 @@ def test_cdk_deploys_foundation_and_pipeline_and_leaves_the_endpoints_to_the_pip
     assert stacks(tmp_path) == {"flight-delays-foundation", "flight-delays-pipeline"}
     assert stacks(tmp_path / "assembly-Staging") == {"flight-delays-staging"}
     assert stacks(tmp_path / "assembly-Production") == {"flight-delays-production"}
+
+
+@pytest.mark.parametrize(("fixture", "boundary"), [("deployment", None), ("in_the_teams_vpc", BOUNDARY)])
+def test_every_role_is_bounded_where_the_settings_say_so(
+    fixture: str, boundary: str | None, request: pytest.FixtureRequest
+) -> None:
+    deployment: Deployment = request.getfixturevalue(fixture)
+    roles = [one for name in deployment.templates for one in deployment.resources(name, "AWS::IAM::Role").values()]
+
+    assert len(roles) == len(deployment.resources("pipeline", "AWS::CodeBuild::Project")) + 7
+    assert {role["Properties"].get("PermissionsBoundary") for role in roles} == {boundary}
 
 
 def test_the_cdk_command_runs_the_python_that_is_active() -> None:

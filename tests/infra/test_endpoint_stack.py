@@ -55,6 +55,49 @@ def test_the_model_is_the_package_isolated_from_the_network(deployment: Deployme
     }
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize(
+    ("fixture", "vpc_config"),
+    [
+        (
+            "in_a_vpc",
+            {
+                "Subnets": ["<NetworkVpcIsolatedSubnet1Subnet>", "<NetworkVpcIsolatedSubnet2Subnet>"],
+                "SecurityGroupIds": ["<NetworkInstances.GroupId>"],
+            },
+        ),
+        (
+            "in_the_teams_vpc",
+            {
+                "Subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+                "SecurityGroupIds": ["sg-0123456789abcdef0"],
+            },
+        ),
+    ],
+)
+def test_in_a_vpc_the_model_is_connected_to_its_subnets_and_still_isolated(
+    fixture: str, vpc_config: dict[str, list[str]], environment: str, request: pytest.FixtureRequest
+) -> None:
+    deployment: Deployment = request.getfixturevalue(fixture)
+
+    model = deployment.properties(environment, "AWS::SageMaker::Model", f"flightdelays{environment}model")
+
+    assert model["VpcConfig"] == vpc_config
+    assert model["EnableNetworkIsolation"] is True
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_network_does_not_change_what_the_endpoint_stack_asks_for(in_a_vpc: Deployment, environment: str) -> None:
+    template = in_a_vpc.templates[environment]
+
+    assert list(template["Parameters"]) == ["ModelPackageArn"]
+    assert sorted(one["Type"] for one in template["Resources"].values()) == [
+        "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Model",
+    ]
+
+
 @pytest.mark.parametrize(("environment", "instances"), [("staging", 1), ("production", 2)])
 def test_the_endpoint_runs_the_settings_instances_on_encrypted_volumes(
     deployment: Deployment, environment: str, instances: int

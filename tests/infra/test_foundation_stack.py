@@ -4,9 +4,12 @@ import pytest
 from infra_support import Deployment
 
 KEY = "<Key.Arn>"
+BUCKETS = ("DataBucket", "ArtifactBucket", "AccessLogBucket")
+LOGGED = {"DataBucket": "data/", "ArtifactBucket": "artifacts/"}
 
 STATEFUL = {
     "Key961B73FD": "AWS::KMS::Key",
+    "AccessLogBucketDA470295": "AWS::S3::Bucket",
     "DataBucketE3889A50": "AWS::S3::Bucket",
     "ArtifactBucket7410C9EF": "AWS::S3::Bucket",
     "Repository22E53BBD": "AWS::CodeCommit::Repository",
@@ -43,32 +46,134 @@ def test_the_key_rotates(deployment: Deployment) -> None:
     assert deployment.properties("foundation", "AWS::KMS::Key", "Key")["EnableKeyRotation"] is True
 
 
+def test_the_key_is_used_by_whom_iam_allows_and_for_the_projects_log_groups(deployment: Deployment) -> None:
+    policy = deployment.properties("foundation", "AWS::KMS::Key", "Key")["KeyPolicy"]
+
+    assert policy["Statement"] == [
+        {
+            "Action": "kms:*",
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Resource": "*",
+        },
+        {
+            "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Condition": {
+                "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn": [
+                        "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/codebuild/flight-delays-*"
+                    ]
+                }
+            },
+            "Effect": "Allow",
+            "Principal": {"Service": "logs.eu-west-1.amazonaws.com"},
+            "Resource": "*",
+        },
+    ]
+
+
 @pytest.mark.parametrize("bucket", ["DataBucket", "ArtifactBucket"])
-def test_buckets_are_private_versioned_and_encrypted_with_the_key(deployment: Deployment, bucket: str) -> None:
+def test_what_is_stored_is_encrypted_with_the_key(deployment: Deployment, bucket: str) -> None:
     properties = deployment.properties("foundation", "AWS::S3::Bucket", bucket)
 
     (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+    assert rule["BucketKeyEnabled"] is True
+
+
+def test_access_logs_are_encrypted_as_s3_can_deliver_them(deployment: Deployment) -> None:
+    properties = deployment.properties("foundation", "AWS::S3::Bucket", "AccessLogBucket")
+
+    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_buckets_are_private_and_versioned(deployment: Deployment, bucket: str) -> None:
+    properties = deployment.properties("foundation", "AWS::S3::Bucket", bucket)
+
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(properties["PublicAccessBlockConfiguration"]) == 4
     assert "BucketName" not in properties
 
 
-@pytest.mark.parametrize("bucket", ["DataBucket", "ArtifactBucket"])
+@pytest.mark.parametrize("bucket", BUCKETS)
 def test_buckets_refuse_requests_without_tls(deployment: Deployment, bucket: str) -> None:
     policy = deployment.properties("foundation", "AWS::S3::BucketPolicy", f"{bucket}Policy")
 
     assert policy["Bucket"] == f"<{bucket}>"
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Action": "s3:*",
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            "Effect": "Deny",
-            "Principal": {"AWS": "*"},
-            "Resource": [f"<{bucket}.Arn>", f"<{bucket}.Arn>/*"],
-        }
+    assert policy["PolicyDocument"]["Statement"][0] == {
+        "Action": "s3:*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Resource": [f"<{bucket}.Arn>", f"<{bucket}.Arn>/*"],
+    }
+
+
+@pytest.mark.parametrize(("bucket", "prefix"), LOGGED.items())
+def test_every_access_to_what_is_stored_is_logged_under_the_buckets_own_prefix(
+    deployment: Deployment, bucket: str, prefix: str
+) -> None:
+    properties = deployment.properties("foundation", "AWS::S3::Bucket", bucket)
+
+    assert properties["LoggingConfiguration"] == {
+        "DestinationBucketName": "<AccessLogBucket>",
+        "LogFilePrefix": prefix,
+    }
+
+
+def test_the_log_of_the_logs_would_never_end(deployment: Deployment) -> None:
+    assert "LoggingConfiguration" not in deployment.properties("foundation", "AWS::S3::Bucket", "AccessLogBucket")
+
+
+def test_nobody_is_allowed_into_a_bucket_but_s3_to_deliver_the_projects_access_logs(deployment: Deployment) -> None:
+    allowing = [
+        statement
+        for policy in deployment.resources("foundation", "AWS::S3::BucketPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
     ]
+
+    assert allowing == [
+        {
+            "Action": "s3:PutObject",
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"<{bucket}.Arn>"},
+                "StringEquals": {"aws:SourceAccount": "111122223333"},
+            },
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Resource": f"<AccessLogBucket.Arn>/{prefix}*",
+        }
+        for bucket, prefix in LOGGED.items()
+    ]
+
+
+TIDY = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}, "Status": "Enabled"}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "rules"),
+    {
+        "DataBucket": [TIDY],  # a model that a package refers to must never be lost
+        "ArtifactBucket": [
+            TIDY,
+            {"ExpirationInDays": 90, "NoncurrentVersionExpiration": {"NoncurrentDays": 7}, "Status": "Enabled"},
+        ],
+        "AccessLogBucket": [
+            {"ExpirationInDays": 365, "NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "Status": "Enabled"}
+        ],
+    }.items(),
+)
+def test_only_what_nothing_refers_to_expires(
+    deployment: Deployment, bucket: str, rules: list[dict[str, object]]
+) -> None:
+    properties = deployment.properties("foundation", "AWS::S3::Bucket", bucket)
+
+    assert properties["LifecycleConfiguration"] == {"Rules": rules}
 
 
 def test_images_keep_their_tags_are_scanned_and_never_expire(deployment: Deployment) -> None:
@@ -76,6 +181,7 @@ def test_images_keep_their_tags_are_scanned_and_never_expire(deployment: Deploym
 
     assert properties["RepositoryName"] == "flight-delays"
     assert properties["ImageTagMutability"] == "IMMUTABLE"
+    assert properties["EncryptionConfiguration"] == {"EncryptionType": "KMS", "KmsKey": KEY}
     assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert "LifecyclePolicy" not in properties
 

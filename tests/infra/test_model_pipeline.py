@@ -95,14 +95,19 @@ def test_a_push_to_the_branch_of_the_settings_starts_the_pipeline(customized: De
     }
     (target,) = rule["Properties"]["Targets"]
     assert target["Arn"] == "arn:aws:codepipeline:eu-west-1:111122223333:<Pipeline>"
-    assert target["RoleArn"] == "<PipelineEventsRole.Arn>"
+    assert target["RoleArn"] == "<PipelinePushRole.Arn>"
+    assert rule["Properties"]["Name"] == "a-name-of-23-characters-push"
 
 
 EXECUTION = {"EXECUTION_ID": "#{codepipeline.PipelineExecutionId}", "COMMIT_ID": "#{Source.CommitId}"}
 IMAGE = {"IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
 DATASET = {"DATASET_URI": "#{PrepareData.DATASET_URI}"}
-MODEL = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}"}
-LINEAGE = {"DATA_VERSION": "#{PrepareData.DATA_VERSION}", "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}"}
+MODEL = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}", "MODEL_SHA256": "#{TrainModel.MODEL_SHA256}"}
+LINEAGE = {
+    "DATA_VERSION": "#{PrepareData.DATA_VERSION}",
+    "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
+    "MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}",
+}
 PACKAGE = {"MODEL_PACKAGE_ARN": "#{RegisterModel.MODEL_PACKAGE_ARN}"}
 
 
@@ -162,7 +167,7 @@ def test_cloudformation_deploys_the_commits_own_template_with_the_model_package_
         "ActionMode": mode,
         "StackName": f"flight-delays-{environment}",
         "TemplatePath": f"Templates::{environment}.template.json",
-        "RoleArn": "<DeploymentRole.Arn>",
+        "RoleArn": f"<{environment.capitalize()}DeploymentRole.Arn>",
     }
 
 

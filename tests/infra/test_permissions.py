@@ -1,6 +1,7 @@
 """Each role may do exactly what is listed here, and nothing has a wildcard that AWS could do without."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from infra_support import Deployment, as_list, on
@@ -18,11 +19,19 @@ ENDPOINT_ROLE = "<ExecutionRolesEndpoint.Arn>"
 
 FOR_SAGEMAKER = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 FOR_AWS = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+ISOLATED = {"Bool": {"sagemaker:NetworkIsolation": "true"}}
+STARTING = {"sagemaker:CreateModel", "sagemaker:CreateProcessingJob", "sagemaker:CreateTrainingJob"}
 SAGEMAKER_METRICS = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
 ENCRYPT = on(KEY, "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
 DECRYPT = on(KEY, "kms:Decrypt", "kms:DescribeKey")
 VOLUMES = on(KEY, "kms:CreateGrant", condition=FOR_AWS)
 LOG_IN = on("*", "ecr:GetAuthorizationToken")
+SCANS = on(IMAGES, "ecr:DescribeImageScanFindings", "ecr:StartImageScan") | on(
+    "*",
+    "inspector2:ListCoverage",
+    "inspector2:ListFindings",
+    condition={"Bool": {"aws:ViaAWSService": "true"}},
+)
 PULL = LOG_IN | on(IMAGES, "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
@@ -76,9 +85,9 @@ def jobs(kind: str, resource: str, log_group: str, names: str, role: str) -> set
     """What a step needs to run its jobs and show their log."""
     group = f"{LOGS}:{log_group}"
     return (
-        on(
+        on(f"{SAGEMAKER}:{resource}/{names}", f"sagemaker:Create{kind}", condition=ISOLATED)
+        | on(
             f"{SAGEMAKER}:{resource}/{names}",
-            f"sagemaker:Create{kind}",
             f"sagemaker:Describe{kind}",
             f"sagemaker:Stop{kind}",
             "sagemaker:AddTags",
@@ -142,13 +151,15 @@ BUILD_ROLES = {
         "ecr:InitiateLayerUpload",
         "ecr:PutImage",
         "ecr:UploadLayerPart",
-    ),
+    )
+    | SCANS,
     "ProjectsPrepareDataRole": build("PrepareData")
     | jobs("ProcessingJob", "processing-job", PROCESSING_LOGS, "flight-delays-prepare-*", PROCESSING_ROLE)
     | listing("raw/")
     | reading("datasets/"),
     "ProjectsTrainModelRole": build("TrainModel")
-    | jobs("TrainingJob", "training-job", TRAINING_LOGS, "flight-delays-train-*", TRAINING_ROLE),
+    | jobs("TrainingJob", "training-job", TRAINING_LOGS, "flight-delays-train-*", TRAINING_ROLE)
+    | on(f"{DATA}/models/*", "s3:GetObject"),
     "ProjectsEvaluateModelRole": build("EvaluateModel", writes=("Evaluation",))
     | jobs("ProcessingJob", "processing-job", PROCESSING_LOGS, "flight-delays-evaluate-*", PROCESSING_ROLE)
     | reading("evaluations/")
@@ -163,7 +174,6 @@ BUILD_ROLES = {
         "sagemaker:CreateModelPackage",
         "sagemaker:DescribeModelPackage",
         "sagemaker:ListModelPackages",
-        "sagemaker:UpdateModelPackage",
     )
     | on(f"{SAGEMAKER}:training-job/flight-delays-train-*", "sagemaker:DescribeTrainingJob")
     | reading("models/", "evaluations/")
@@ -178,44 +188,49 @@ BUILD_ROLES = {
     },
 }
 
-GENERATED = ("flight-delays-staging-*", "flightdelaysstaging*", "flight-delays-production-*", "flightdelaysproduction*")
-ENDPOINTS = ("flight-delays-staging", "flight-delays-production")
 TAGGING = ("sagemaker:AddTags", "sagemaker:DeleteTags", "sagemaker:ListTags")
-DEPLOYMENT_ROLE = (
-    {
+
+
+def deploying(environment: str) -> set[str]:
+    """What CloudFormation may do with the template of an environment, which is the commit's own."""
+    generated = (f"flight-delays-{environment}-*", f"flightdelays{environment}*")
+    models = {
         grant
-        for kind, noun in (("model", "Model"), ("endpoint-config", "EndpointConfig"))
-        for name in GENERATED
-        for grant in on(
-            f"{SAGEMAKER}:{kind}/{name}",
-            f"sagemaker:Create{noun}",
-            f"sagemaker:Delete{noun}",
-            f"sagemaker:Describe{noun}",
-            *TAGGING,
-        )
+        for name in generated
+        for grant in on(f"{SAGEMAKER}:model/{name}", "sagemaker:CreateModel", condition=ISOLATED)
+        | on(f"{SAGEMAKER}:model/{name}", "sagemaker:DeleteModel", "sagemaker:DescribeModel", *TAGGING)
     }
-    | {
+    configs = {
         grant
-        for name in GENERATED
-        for grant in on(f"{SAGEMAKER}:endpoint-config/{name}", "sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint")
-    }
-    | {
-        grant
-        for name in ENDPOINTS
+        for name in generated
         for grant in on(
-            f"{SAGEMAKER}:endpoint/{name}",
+            f"{SAGEMAKER}:endpoint-config/{name}",
             "sagemaker:CreateEndpoint",
+            "sagemaker:CreateEndpointConfig",
+            "sagemaker:DeleteEndpointConfig",
+            "sagemaker:DescribeEndpointConfig",
             "sagemaker:UpdateEndpoint",
-            "sagemaker:DeleteEndpoint",
-            "sagemaker:DescribeEndpoint",
             *TAGGING,
         )
     }
-    | on(f"{SAGEMAKER}:model-package/flight-delays/*", "sagemaker:DescribeModelPackage")
-    | on(ENDPOINT_ROLE, "iam:PassRole", condition=FOR_SAGEMAKER)
-    | on(KEY, "kms:DescribeKey")
-    | VOLUMES
-)
+    endpoint = on(
+        f"{SAGEMAKER}:endpoint/flight-delays-{environment}",
+        "sagemaker:CreateEndpoint",
+        "sagemaker:UpdateEndpoint",
+        "sagemaker:DeleteEndpoint",
+        "sagemaker:DescribeEndpoint",
+        *TAGGING,
+    )
+    return (
+        models
+        | configs
+        | endpoint
+        | on(f"{SAGEMAKER}:model-package/flight-delays/*", "sagemaker:DescribeModelPackage")
+        | on(ENDPOINT_ROLE, "iam:PassRole", condition=FOR_SAGEMAKER)
+        | on(KEY, "kms:DescribeKey")
+        | VOLUMES
+    )
+
 
 PROJECTS = (
     "Test",
@@ -228,6 +243,7 @@ PROJECTS = (
     "VerifyStaging",
     "VerifyProduction",
 )
+PROJECT_NAMES = {name: f"flight-delays-{re.sub('(?<!^)(?=[A-Z])', '-', name).lower()}" for name in PROJECTS}
 PIPELINE_ROLE = (
     on(
         f"{ARTIFACTS}/flight-delays/*",
@@ -255,7 +271,7 @@ PIPELINE_ROLE = (
     }
     | {
         grant
-        for name in ENDPOINTS
+        for name in ("flight-delays-staging", "flight-delays-production")
         for grant in on(
             f"arn:aws:cloudformation:{ACCOUNT}:stack/{name}/*",
             "cloudformation:CreateStack",
@@ -267,29 +283,55 @@ PIPELINE_ROLE = (
         )
     }
     | on(f"arn:aws:cloudformation:{ACCOUNT}:stack/flight-delays-staging/*", "cloudformation:DeleteStack")
-    | on(
-        "<DeploymentRole.Arn>",
-        "iam:PassRole",
-        condition={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
-    )
+    | {
+        grant
+        for role in ("StagingDeploymentRole", "ProductionDeploymentRole")
+        for grant in on(
+            f"<{role}.Arn>",
+            "iam:PassRole",
+            condition={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+        )
+    }
     | on("<ApprovalTopic>", "sns:Publish")
 )
-EVENTS_ROLE = on(f"arn:aws:codepipeline:{ACCOUNT}:<Pipeline>", "codepipeline:StartPipelineExecution")
+PUSH_ROLE = on(f"arn:aws:codepipeline:{ACCOUNT}:<Pipeline>", "codepipeline:StartPipelineExecution")
 
 ROLES = {
     **{("foundation", role): grants for role, grants in FOUNDATION_ROLES.items()},
     **{("pipeline", role): grants for role, grants in BUILD_ROLES.items()},
-    ("pipeline", "DeploymentRole"): DEPLOYMENT_ROLE,
+    ("pipeline", "StagingDeploymentRole"): deploying("staging"),
+    ("pipeline", "ProductionDeploymentRole"): deploying("production"),
     ("pipeline", "PipelineRole"): PIPELINE_ROLE,
-    ("pipeline", "PipelineEventsRole"): EVENTS_ROLE,
+    ("pipeline", "PipelinePushRole"): PUSH_ROLE,
 }
 
-SERVICES = {
-    "ExecutionRoles": "sagemaker.amazonaws.com",
-    "Projects": "codebuild.amazonaws.com",
-    "DeploymentRole": "cloudformation.amazonaws.com",
-    "PipelineRole": "codepipeline.amazonaws.com",
-    "PipelineEventsRole": "events.amazonaws.com",
+IN_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+
+def trusted(service: str, condition: dict[str, object] | None = None) -> dict[str, object]:
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def acting_for(source_arn: str) -> dict[str, object]:
+    return IN_THIS_ACCOUNT | {"ArnLike": {"aws:SourceArn": source_arn}}
+
+
+# CloudFormation and CodePipeline have no condition: AWS does not say that they name whom they act for.
+TRUST = {
+    **dict.fromkeys(FOUNDATION_ROLES, trusted("sagemaker.amazonaws.com", IN_THIS_ACCOUNT)),
+    **{
+        f"Projects{name}Role": trusted(
+            "codebuild.amazonaws.com", acting_for(f"arn:aws:codebuild:{ACCOUNT}:project/{PROJECT_NAMES[name]}")
+        )
+        for name in PROJECTS
+    },
+    "StagingDeploymentRole": trusted("cloudformation.amazonaws.com"),
+    "ProductionDeploymentRole": trusted("cloudformation.amazonaws.com"),
+    "PipelineRole": trusted("codepipeline.amazonaws.com"),
+    "PipelinePushRole": trusted(
+        "events.amazonaws.com", acting_for(f"arn:aws:events:{ACCOUNT}:rule/flight-delays-push")
+    ),
 }
 
 
@@ -308,11 +350,20 @@ def test_there_are_no_other_roles(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize(("template", "role"), ROLES, ids=[role for _, role in ROLES])
-def test_a_role_can_be_assumed_by_its_own_service_alone(deployment: Deployment, template: str, role: str) -> None:
-    (service,) = {service for prefix, service in SERVICES.items() if role.startswith(prefix)}
+def test_a_role_can_be_assumed_by_its_own_service_alone_and_for_this_account(
+    deployment: Deployment, template: str, role: str
+) -> None:
     trust = deployment.properties(template, "AWS::IAM::Role", role)["AssumeRolePolicyDocument"]["Statement"]
 
-    assert trust == [{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": service}}]
+    assert trust == [TRUST[role]]
+
+
+def test_a_flow_log_of_this_account_alone_assumes_the_flow_logs_role(in_a_vpc: Deployment) -> None:
+    role = in_a_vpc.properties("foundation", "AWS::IAM::Role", "NetworkFlowLogRole")
+
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        trusted("vpc-flow-logs.amazonaws.com", acting_for(f"arn:aws:ec2:{ACCOUNT}:vpc-flow-log/*"))
+    ]
 
 
 def test_no_role_is_granted_a_wildcard_action(deployment: Deployment) -> None:
@@ -331,18 +382,132 @@ def test_only_actions_that_aws_checks_against_no_resource_are_granted_on_all(dep
         for action in as_list(statement["Action"])
     }
 
-    assert actions == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    assert actions == {
+        "ecr:GetAuthorizationToken",
+        "cloudwatch:PutMetricData",
+        "inspector2:ListCoverage",
+        "inspector2:ListFindings",
+    }
 
 
 def test_roles_are_passed_to_one_service_only(deployment: Deployment) -> None:
     passing = [one for _, one in deployment.statements() if "iam:PassRole" in as_list(one["Action"])]
 
-    assert len(passing) == 5
+    assert len(passing) == 6
     for statement in passing:
         assert statement["Action"] == "iam:PassRole"
-        assert re.fullmatch(r"<(ExecutionRoles\w+|DeploymentRole)\.Arn>", statement["Resource"])
+        for role in as_list(statement["Resource"]):
+            assert re.fullmatch(r"<(ExecutionRoles\w+|(Staging|Production)DeploymentRole)\.Arn>", role)
         assert list(statement["Condition"]) == ["StringEquals"]
         assert list(statement["Condition"]["StringEquals"]) == ["iam:PassedToService"]
+
+
+def test_what_goes_to_staging_cannot_touch_what_production_serves(deployment: Deployment) -> None:
+    staging = deployment.grants("pipeline", "StagingDeploymentRole")
+
+    assert not [grant for grant in staging if "production" in grant]
+
+
+def test_no_role_can_start_a_container_that_reaches_the_network(deployment: Deployment) -> None:
+    statements = [one for _, one in deployment.statements() if STARTING & set(as_list(one["Action"]))]
+
+    assert len(statements) == 5
+    assert all(statement["Condition"] == ISOLATED for statement in statements)
+
+
+SUBNETS = ("<NetworkVpcIsolatedSubnet1Subnet>", "<NetworkVpcIsolatedSubnet2Subnet>")
+GROUP = "<NetworkInstances.GroupId>"
+TEAMS_SUBNETS = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
+TEAMS_GROUP = "sg-0123456789abcdef0"
+VPCS = {
+    "in_a_vpc": (SUBNETS, GROUP, ACCOUNT),
+    # They may be shared with this account: then their ARNs are the owner's.
+    "in_the_teams_vpc": (TEAMS_SUBNETS, TEAMS_GROUP, "eu-west-1:*"),
+}
+
+
+def connecting(subnets: Sequence[str], group: str, owner: str) -> set[str]:
+    """What SageMaker needs to connect instances to a VPC."""
+    subnet_arns = [f"arn:aws:ec2:{owner}:subnet/{subnet}" for subnet in subnets]
+    places = [*subnet_arns, f"arn:aws:ec2:{owner}:security-group/{group}"]
+    interfaces = on(
+        f"arn:aws:ec2:{ACCOUNT}:network-interface/*",
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+        condition={"ArnLike": {"ec2:Subnet": subnet_arns}},
+    )
+    looks = on(
+        "*",
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    )
+    return {grant for place in places for grant in on(place, "ec2:CreateNetworkInterface")} | interfaces | looks
+
+
+@pytest.mark.parametrize(
+    ("role", "more"),
+    {
+        "ExecutionRolesProcessing": set(),
+        "ExecutionRolesTraining": set(),
+        "ExecutionRolesEndpoint": on("*", "ec2:DescribeVpcEndpoints"),
+    }.items(),
+)
+@pytest.mark.parametrize("fixture", VPCS)
+def test_in_a_vpc_sagemaker_may_connect_instances_to_its_subnets_and_groups_alone(
+    fixture: str, role: str, more: set[str], request: pytest.FixtureRequest
+) -> None:
+    granted = request.getfixturevalue(fixture).grants("foundation", role)
+
+    assert granted == FOUNDATION_ROLES[role] | connecting(*VPCS[fixture]) | more
+
+
+@pytest.mark.parametrize("fixture", VPCS)
+def test_in_a_vpc_no_role_can_start_a_container_outside_of_it(fixture: str, request: pytest.FixtureRequest) -> None:
+    subnets, group, _ = VPCS[fixture]
+    confined = ISOLATED | {
+        "ForAllValues:StringEquals": {
+            "sagemaker:VpcSubnets": list(subnets),
+            "sagemaker:VpcSecurityGroupIds": [group],
+        },
+        "Null": {"sagemaker:VpcSubnets": "false", "sagemaker:VpcSecurityGroupIds": "false"},
+    }
+
+    deployment: Deployment = request.getfixturevalue(fixture)
+    statements = [one for _, one in deployment.statements() if STARTING & set(as_list(one["Action"]))]
+
+    assert len(statements) == 5
+    assert all(statement["Condition"] == confined for statement in statements)
+
+
+@pytest.mark.parametrize("fixture", VPCS)
+def test_a_vpc_changes_the_grants_of_jobs_models_and_flow_logs_only(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    deployment: Deployment = request.getfixturevalue(fixture)
+    changed = {role for (template, role), grants in ROLES.items() if deployment.grants(template, role) != grants}
+    roles = {role for name in deployment.templates for role in deployment.resources(name, "AWS::IAM::Role")}
+
+    assert changed == {
+        *FOUNDATION_ROLES,
+        "ProjectsPrepareDataRole",
+        "ProjectsTrainModelRole",
+        "ProjectsEvaluateModelRole",
+        "StagingDeploymentRole",
+        "ProductionDeploymentRole",
+    }
+    assert roles - {role for _, role in ROLES} == ({"NetworkFlowLogRole"} if fixture == "in_a_vpc" else set())
+
+
+def test_scans_are_not_granted_where_no_finding_fails_a_build(deployment: Deployment, customized: Deployment) -> None:
+    with_scans, without = (one.grants("pipeline", "ProjectsBuildImageRole") for one in (deployment, customized))
+
+    assert [grant for grant in with_scans if "Scan" in grant or "inspector2" in grant]
+    assert not [grant for grant in without if "Scan" in grant or "inspector2" in grant]
 
 
 def test_grants_follow_the_settings(customized: Deployment) -> None:
@@ -354,4 +519,4 @@ def test_grants_follow_the_settings(customized: Deployment) -> None:
     assert not any("raw/" in grant for grant in processing)
     # CodePipeline cuts a pipeline's name to 20 characters in the keys of its artifacts.
     assert f"s3:GetObject on {ARTIFACTS}/a-name-of-23-charact/Source/*" in test
-    assert f"sagemaker:CreateTrainingJob on {SAGEMAKER}:training-job/a-name-of-23-characters-train-*" in train
+    assert f"sagemaker:StopTrainingJob on {SAGEMAKER}:training-job/a-name-of-23-characters-train-*" in train

@@ -1,11 +1,14 @@
 """The CodeBuild projects: where they run, what they are told, what they run."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from infra_support import Deployment
 
+ROOT = Path(__file__).parents[2]
 PROJECT = "AWS::CodeBuild::Project"
 NAMES = {
     "Test": "flight-delays-test",
@@ -21,7 +24,7 @@ NAMES = {
 STEPS = {
     "BuildImage": ("build_image", ["IMAGE_URI"]),
     "PrepareData": ("prepare_data", ["DATASET_URI", "DATA_VERSION"]),
-    "TrainModel": ("train_model", ["TRAINING_JOB_NAME", "MODEL_DATA_URI"]),
+    "TrainModel": ("train_model", ["TRAINING_JOB_NAME", "MODEL_DATA_URI", "MODEL_SHA256", "MODEL_ARCHIVE_SHA256"]),
     "EvaluateModel": ("evaluate_model", ["VERDICT", "SUMMARY"]),
     "RegisterModel": ("register_model", ["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"]),
     "VerifyStaging": ("verify_endpoint", ["SUMMARY"]),
@@ -70,7 +73,7 @@ def test_only_the_image_build_is_privileged_as_docker_needs_it(deployment: Deplo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_projects_log_has_its_own_group_that_forgets_and_goes_with_the_stack(
+def test_a_projects_log_has_its_own_encrypted_group_that_forgets_and_goes_with_the_stack(
     deployment: Deployment, name: str
 ) -> None:
     assert project(deployment, name)["LogsConfig"] == {
@@ -79,6 +82,7 @@ def test_a_projects_log_has_its_own_group_that_forgets_and_goes_with_the_stack(
     log = deployment.resources("pipeline", "AWS::Logs::LogGroup")[f"Projects{name}Log"]
     assert log["Properties"]["LogGroupName"] == f"/aws/codebuild/{NAMES[name]}"
     assert log["Properties"]["RetentionInDays"] == 90
+    assert log["Properties"]["KmsKeyId"] == "<Key.Arn>"
     assert log["DeletionPolicy"] == "Delete"
 
 
@@ -99,7 +103,7 @@ DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
             "PRODUCTION_ENDPOINT": "flight-delays-production",
             "DOCUMENTS_DIR": "evaluation",
         },
-        "RegisterModel": {**DATA, "MODEL_PACKAGE_GROUP": "flight-delays"},
+        "RegisterModel": {"MODEL_PACKAGE_GROUP": "flight-delays"},
         "VerifyStaging": {"ENDPOINT_NAME": "flight-delays-staging"},
         "VerifyProduction": {"ENDPOINT_NAME": "flight-delays-production"},
     }.items(),
@@ -111,6 +115,33 @@ def test_a_project_is_told_what_does_not_change_from_run_to_run(
     assert variables(local_deployment, name) == {"SLIPWAY_OVERLAY": "local", **expected}
 
 
+@pytest.mark.parametrize(
+    ("fixture", "subnets", "groups"),
+    [
+        (
+            "in_a_vpc",
+            "<NetworkVpcIsolatedSubnet1Subnet>,<NetworkVpcIsolatedSubnet2Subnet>",
+            "<NetworkInstances.GroupId>",
+        ),
+        ("in_the_teams_vpc", "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "sg-0123456789abcdef0"),
+    ],
+)
+def test_the_steps_that_run_jobs_are_told_where_their_instances_live(
+    fixture: str, subnets: str, groups: str, request: pytest.FixtureRequest
+) -> None:
+    deployment: Deployment = request.getfixturevalue(fixture)
+    told = {name: variables(deployment, name) for name in NAMES}
+
+    assert {name for name, given in told.items() if "SUBNET_IDS" in given or "SECURITY_GROUP_IDS" in given} == {
+        "PrepareData",
+        "TrainModel",
+        "EvaluateModel",
+    }
+    for name in ("PrepareData", "TrainModel", "EvaluateModel"):
+        assert told[name]["SUBNET_IDS"] == subnets
+        assert told[name]["SECURITY_GROUP_IDS"] == groups
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_installs_locked_requirements_runs_and_exports_its_variables(deployment: Deployment, name: str) -> None:
     step, exports = STEPS[name]
@@ -120,7 +151,8 @@ def test_a_step_installs_locked_requirements_runs_and_exports_its_variables(depl
     assert document["phases"]["install"] == {
         "runtime-versions": {"python": "3.11"},
         "commands": [
-            "uv --version 2>/dev/null | grep -qF 'uv 0.13.8 ' || pip install --quiet uv==0.13.8",
+            "uv --version 2>/dev/null | grep -qF 'uv 0.13.8 ' || "
+            "pip install --quiet --require-hashes -r requirements-bootstrap.txt",
             "uv pip install --system --quiet --require-hashes -r pipeline_steps/requirements.txt",
         ],
     }
@@ -128,6 +160,27 @@ def test_a_step_installs_locked_requirements_runs_and_exports_its_variables(depl
         f"python -m pipeline_steps {step} --exports exports.sh",
         ". ./exports.sh",
     ]
+
+
+def test_the_installer_that_a_build_asks_for_is_the_locked_one(deployment: Deployment) -> None:
+    command = buildspec(deployment, "Test")["phases"]["install"]["commands"][0]
+    (version,) = re.findall(r"'uv ([0-9.]+) '", command)
+
+    assert f"uv=={version} \\\n    --hash=sha256:" in (ROOT / "requirements-bootstrap.txt").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_build_installs_nothing_whose_hash_is_not_locked(deployment: Deployment, name: str) -> None:
+    installing = [
+        part
+        for phase in buildspec(deployment, name)["phases"].values()
+        for command in phase["commands"]
+        for part in command.split("||")
+        if "install" in part
+    ]
+
+    assert len(installing) == 2
+    assert all("--require-hashes -r " in part for part in installing)
 
 
 @pytest.mark.parametrize("name", ["RegisterModel", "VerifyStaging", "VerifyProduction"])
@@ -178,3 +231,10 @@ def test_a_build_that_waits_for_a_job_outlasts_the_jobs_own_limit(
     customized: Deployment, name: str, minutes: int
 ) -> None:
     assert project(customized, name)["TimeoutInMinutes"] == minutes
+
+
+def test_the_build_of_the_image_outlasts_the_scan_where_there_is_one(
+    deployment: Deployment, customized: Deployment
+) -> None:
+    assert project(deployment, "BuildImage")["TimeoutInMinutes"] == 95
+    assert project(customized, "BuildImage")["TimeoutInMinutes"] == 60

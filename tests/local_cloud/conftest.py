@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fidelity_support import Registered, registered
 from local_cloud_server import CloudServer
 
 
@@ -13,6 +14,13 @@ def cloud_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudServ
     server = CloudServer.start(tmp_path_factory.mktemp("cloud"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registered]:
+    """The added services in this process, without a server."""
+    with registered(tmp_path_factory.mktemp("registered")) as found:
+        yield found
 
 
 @pytest.fixture

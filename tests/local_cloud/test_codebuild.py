@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from local_cloud_access import EVERYTHING, make_role
 from local_cloud_server import CloudServer, eventually
 
 ENVIRONMENT = {
@@ -34,8 +35,7 @@ class Builds:
         self.name = f"project-{uuid.uuid4().hex[:8]}"
         self.bucket = f"bucket-{uuid.uuid4().hex[:8]}"
         self.s3.create_bucket(Bucket=self.bucket)
-        role = server.client("iam").create_role(RoleName=self.name, AssumeRolePolicyDocument="{}")
-        self.role_arn = role["Role"]["Arn"]
+        self.role_arn = make_role(server, "codebuild", EVERYTHING)
 
     def project(self, buildspec: str | None = None, **members: Any) -> dict[str, Any]:
         source = {"type": "NO_SOURCE", "buildspec": buildspec} if buildspec else {"type": "S3", "location": "none/none"}
@@ -693,6 +693,12 @@ class TestLife:
         assert (again["id"] != first["id"], again["buildNumber"]) == (True, 2)
         assert failure(again)[2].endswith("exit status 3")
 
+    def test_a_build_tells_who_started_it(self, builds: Builds) -> None:
+        builds.project(commands(build=["echo started by $CODEBUILD_INITIATOR"]))
+        build = builds.run()
+        assert build["initiator"] == builds.server.caller_arn.rpartition("/")[2]
+        assert f"\nstarted by {build['initiator']}" in builds.log(build)
+
     def test_facts_of_the_caller_become_the_builds(self, builds: Builds) -> None:
         builds.project(commands(build=['echo "$CODEBUILD_INITIATOR $CODEBUILD_RESOLVED_SOURCE_VERSION"']))
         facts = {"CODEBUILD_INITIATOR": "codepipeline/flights", "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123abc"}
@@ -713,8 +719,8 @@ class TestLife:
     def test_errors_have_the_codes_of_aws(self, builds: Builds) -> None:
         client = builds.client
         unchecked = boto3.client(
-            "codebuild", endpoint_url=builds.server.endpoint_url, region_name="us-east-1",
-            aws_access_key_id="test", aws_secret_access_key="test", config=Config(parameter_validation=False),
+            "codebuild", endpoint_url=builds.server.endpoint_url, region_name="us-east-1", **builds.server.keys(),
+            verify=builds.server.ca_bundle, config=Config(parameter_validation=False),
         )  # fmt: skip
         code, message = error(client.start_build, projectName="nowhere")
         assert code == "ResourceNotFoundException"

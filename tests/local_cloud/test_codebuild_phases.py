@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local_cloud.codebuild.buildspec import OnFailure
 from local_cloud.codebuild.interruption import Interruption
@@ -18,6 +17,7 @@ from local_cloud.codebuild.report_groups import ReportGroups
 from local_cloud.codebuild.run import BuildRun
 from local_cloud.processes import Processes
 from local_cloud.store import Store, Table
+from local_cloud.wire import ServiceError
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ class Bench:
         self.processes = Processes()
         self.cloud: Any = SimpleNamespace(
             state_dir=directory, store=self.store, processes=self.processes, region="us-east-1", account_id="0" * 12,
-            logs=lambda group, stream: self.log, client=lambda service, role_arn=None: None,
-            role_environment=lambda role_arn, name: {},
+            logs=lambda group, stream, role_arn: self.log, client=lambda service, role_arn=None: None,
+            role_environment=lambda role_arn, name: {}, on_behalf_of=lambda source_arn: self.cloud,
         )  # fmt: skip
         self.toolchain: Any = SimpleNamespace(
             take_python=lambda: Path("python"), return_python=lambda path: None, forget_bytecode=lambda directory: None,
-            runtimes=dict,
+            runtimes=dict, secrets=list,
             environment=lambda python, home: {"PATH": "/usr/bin:/bin", "HOME": str(home)},
         )  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_a_build_whose_time_is_over_is_ended_with_all_its_processes(bench: Bench
 
 def test_a_role_that_cannot_be_assumed_fails_the_provisioning(bench: Bench) -> None:
     def refuse(role_arn: str, name: str) -> dict[str, str]:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "AssumeRole")
+        raise ServiceError("AccessDenied", "not you")
 
     bench.cloud.role_environment = refuse
     build = bench.run("version: 0.2\nphases:\n  build:\n    commands: [echo]\n")

@@ -6,10 +6,8 @@ import json
 import os
 import random
 import signal
-import socket
+import ssl
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from local_cloud_access import git_authorization, http_request, make_role, open_tls
 from local_cloud_server import CloudServer, eventually
 
 GIT_ENVIRONMENT = {
@@ -31,15 +30,17 @@ GIT_ENVIRONMENT = {
 class WorkingCopy:
     """A clone in which a person works."""
 
-    def __init__(self, path: Path, url: str) -> None:
+    def __init__(self, path: Path, url: str, server: CloudServer) -> None:
         self.path = path
+        self._environment = GIT_ENVIRONMENT | server.environment()
         path.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", url)
 
-    def git(self, *arguments: str, fails: bool = False) -> str:
+    def git(self, *arguments: str, fails: bool = False, **variables: str) -> str:
+        environment = self._environment | variables
         ended = subprocess.run(
-            ["git", *arguments], cwd=self.path, env=GIT_ENVIRONMENT, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=self.path, env=environment, capture_output=True, text=True, check=False
         )
         assert (ended.returncode != 0) == fails, ended.stderr
         return ended.stderr if fails else ended.stdout.strip()
@@ -63,8 +64,8 @@ def repository(codecommit: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def work(repository: dict[str, Any], tmp_path: Path) -> WorkingCopy:
-    return WorkingCopy(tmp_path / "work", repository["cloneUrlHttp"])
+def work(cloud_server: CloudServer, repository: dict[str, Any], tmp_path: Path) -> WorkingCopy:
+    return WorkingCopy(tmp_path / "work", repository["cloneUrlHttp"], cloud_server)
 
 
 class Events:
@@ -160,7 +161,7 @@ def test_each_change_of_a_reference_is_an_event_as_aws_documents_it(
         "event": "referenceCreated", "referenceType": "branch", "referenceName": "main",
         "referenceFullName": "refs/heads/main", "repositoryId": repository["repositoryId"],
         "repositoryName": repository["repositoryName"], "commitId": first,
-        "callerUserArn": "arn:aws:iam::000000000000:root",
+        "callerUserArn": cloud_server.caller_arn,
     }  # fmt: skip
     second = work.commit("a", b"2")
     work.git("tag", "--annotate", "v1", "--message", "one")
@@ -210,13 +211,13 @@ def test_twenty_megabytes_are_pushed_and_cloned_unchanged(
 
 
 def test_a_fetch_whose_request_is_compressed_is_understood(
-    work: WorkingCopy, repository: dict[str, Any], tmp_path: Path
+    cloud_server: CloudServer, work: WorkingCopy, repository: dict[str, Any], tmp_path: Path
 ) -> None:
     for n in range(60):  # git compresses a request for many objects
         work.commit("a", str(n).encode())
         work.git("branch", f"branch-{n}")
     work.git("push", "--quiet", "origin", "--all")
-    other = WorkingCopy(tmp_path / "other", repository["cloneUrlHttp"])
+    other = WorkingCopy(tmp_path / "other", repository["cloneUrlHttp"], cloud_server)
     other.git("-c", "protocol.version=0", "fetch", "--quiet", "origin")
     assert len(other.git("branch", "--remotes").splitlines()) == 61
 
@@ -234,9 +235,9 @@ def test_a_shallow_clone_can_be_pushed_to_an_empty_repository(
 
 
 def test_pushes_side_by_side_each_tell_of_their_own_branch(
-    repository: dict[str, Any], events: Events, tmp_path: Path
+    cloud_server: CloudServer, repository: dict[str, Any], events: Events, tmp_path: Path
 ) -> None:
-    copies = [WorkingCopy(tmp_path / f"copy-{n}", repository["cloneUrlHttp"]) for n in range(4)]
+    copies = [WorkingCopy(tmp_path / f"copy-{n}", repository["cloneUrlHttp"], cloud_server) for n in range(4)]
     for n, copy in enumerate(copies):
         copy.commit("a", str(n).encode())
     with ThreadPoolExecutor(4) as pool:
@@ -257,14 +258,46 @@ def test_a_push_to_an_unknown_repository_says_what_to_do(
 def test_a_push_broken_off_in_the_middle_leaves_the_repository_as_it_was(
     cloud_server: CloudServer, repository: dict[str, Any], work: WorkingCopy
 ) -> None:
-    head = b"POST /v1/repos/%s/git-receive-pack HTTP/1.1\r\nHost: x\r\n" % repository["repositoryName"].encode()
+    head = b"POST /v1/repos/%s/git-receive-pack HTTP/1.1\r\nHost: 127.0.0.1\r\n" % repository["repositoryName"].encode()
+    head += b"Authorization: %s\r\n" % git_authorization(cloud_server, repository["repositoryName"]).encode()
     head += b"Content-Type: application/x-git-receive-pack-request\r\nContent-Length: 5000\r\n\r\n0084" + b"0" * 40
-    port = int(cloud_server.endpoint_url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    with open_tls(cloud_server) as connection:
         connection.sendall(head)
     work.commit("a", b"1")
     work.git("push", "--quiet", "origin", "main")
     assert work.git("ls-remote", "--heads", "origin").endswith("refs/heads/main")
+
+
+def test_git_without_credentials_is_told_how_to_get_them(cloud_server: CloudServer, work: WorkingCopy) -> None:
+    setting = f"credential.{cloud_server.endpoint_url}.helper="
+    screen = work.git("-c", setting, "ls-remote", "origin", fails=True)
+    assert "could not read Username" in screen
+    status, told = http_request(cloud_server, "GET", "/v1/repos/any/info/refs")
+    assert status == 401
+    assert b"aws codecommit credential-helper" in told
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("AKIAUNKNOWN", "20260101T000000Zabc"), ("developer", "20260101T000000Zabc")]
+)
+def test_git_with_wrong_credentials_is_refused(
+    cloud_server: CloudServer, work: WorkingCopy, username: str, password: str
+) -> None:
+    name = cloud_server.keys()["aws_access_key_id"] if username == "developer" else username
+    url = f"https://{name}:{password}@{cloud_server.endpoint_url.removeprefix('https://')}/v1/repos/any"
+    assert "403" in work.git("ls-remote", url, fails=True)
+
+
+def test_a_role_that_may_pull_may_not_push(
+    cloud_server: CloudServer, repository: dict[str, Any], work: WorkingCopy
+) -> None:
+    role = make_role(cloud_server, "account", {"Action": "codecommit:GitPull", "Resource": repository["Arn"]})
+    keys = cloud_server.role_keys(role)
+    work.commit("a", b"1")
+    reader = {name.upper(): value for name, value in keys.items()}
+    assert work.git("ls-remote", "origin", **reader) == ""
+    screen = work.git("push", "--quiet", "origin", "main", fails=True, **reader)
+    assert f"is not authorized to perform: codecommit:GitPush on resource: {repository['Arn']}" in screen
 
 
 def test_hooks_and_attributes_of_the_pusher_change_nothing(
@@ -276,9 +309,10 @@ def test_hooks_and_attributes_of_the_pusher_change_nothing(
     (work.path / "run.sh").chmod(0o755)
     commit = work.commit("stamp.txt", b"$Format:%H$\n")
     work.git("push", "--quiet", "origin", "main")
-    url = f"{cloud_server.endpoint_url}/v1/archives/{repository['repositoryName']}/{commit}.zip"
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
-        archive = zipfile.ZipFile(io.BytesIO(answer.read()))
+    path = f"/v1/archives/{repository['repositoryName']}/{commit}.zip"
+    status, content = http_request(cloud_server, "GET", path, keys=cloud_server.keys(), service="codecommit")
+    assert status == 200
+    archive = zipfile.ZipFile(io.BytesIO(content))
     assert sorted(archive.namelist()) == [".gitattributes", "run.sh", "secret.txt", "stamp.txt"]
     assert archive.read("stamp.txt") == b"$Format:%H$\n"
     assert archive.getinfo("run.sh").external_attr >> 16 & 0o111
@@ -288,11 +322,8 @@ def test_hooks_and_attributes_of_the_pusher_change_nothing(
 def test_an_archive_of_what_does_not_exist_is_not_found(
     cloud_server: CloudServer, repository: dict[str, Any], path: str
 ) -> None:
-    where = path.format(name=repository["repositoryName"])
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{cloud_server.endpoint_url}/v1/archives/{where}.zip")  # noqa: S310 - loopback
-    assert caught.value.code == 404
-    caught.value.close()
+    where = f"/v1/archives/{path.format(name=repository['repositoryName'])}.zip"
+    assert http_request(cloud_server, "GET", where, keys=cloud_server.keys(), service="codecommit")[0] == 404
 
 
 def test_branches_are_made_listed_and_deleted(
@@ -422,7 +453,7 @@ def test_a_killed_server_keeps_the_commits_and_tells_of_the_push_it_did_not_tell
     server.stop(signal.SIGTERM)  # the rule and the queue are stored; what is under test is killed below
     server = start_cloud()
     made = server.client("codecommit").get_repository(repositoryName="kept")["repositoryMetadata"]
-    work = WorkingCopy(tmp_path / "work", made["cloneUrlHttp"])
+    work = WorkingCopy(tmp_path / "work", made["cloneUrlHttp"], server)
     work.commit("a", b"1")
     work.git("push", "--quiet", "origin", "main")
     server.stop(signal.SIGKILL)
@@ -494,12 +525,13 @@ class TestCloudFormation:
         assert any("does not serve Code" in event.get("ResourceStatusReason", "") for event in recorded)
 
 
-def _half_a_push(server: CloudServer, name: str) -> socket.socket:
+def _half_a_push(server: CloudServer, name: str) -> ssl.SSLSocket:
     """Begin to send a push of 5,000 bytes, and stop after a few."""
     server.client("codecommit").create_repository(repositoryName=name)
-    connection = socket.create_connection(("127.0.0.1", int(server.endpoint_url.rpartition(":")[2])))
+    connection = open_tls(server)
     connection.sendall(
-        f"POST /v1/repos/{name}/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+        f"POST /v1/repos/{name}/git-receive-pack HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000\r\n"
+        f"Authorization: {git_authorization(server, name)}\r\n"
         "Content-Type: application/x-git-receive-pack-request\r\n\r\n00a5half of a line".encode()
     )
     eventually(lambda: _backends(server))

@@ -38,7 +38,8 @@ def test_an_execution_goes_from_source_to_its_last_stage(pipeline: PipelineUnder
     assert review["input"]["configuration"]["CustomData"] == "look at #{Source.CommitId}"
     assert review["input"]["resolvedConfiguration"]["CustomData"] == f"look at {pipeline.commit_id}"
     [summary] = pipeline.executions()
-    assert summary["trigger"]["triggerType"] == "CreatePipeline"
+    caller = pipeline.server.caller_arn
+    assert summary["trigger"] == {"triggerType": "CreatePipeline", "triggerDetail": caller}
     assert summary["sourceRevisions"][0]["revisionId"] == pipeline.commit_id
     assert summary["sourceRevisions"][0]["revisionSummary"] == "first commit"
     assert pipeline.execution(execution_id)["artifactRevisions"][0]["revisionId"] == pipeline.commit_id
@@ -86,7 +87,7 @@ def test_an_approver_is_known_by_name_and_reason(pipeline: PipelineUnderTest) ->
 
     assert review["status"] == "Succeeded"
     assert review["summary"] == "better than the champion"
-    assert review["lastUpdatedBy"] == "arn:aws:iam::000000000000:root"
+    assert review["lastUpdatedBy"] == pipeline.server.caller_arn
     assert "token" not in review
 
 
@@ -318,6 +319,7 @@ def test_a_closed_transition_holds_executions_until_it_is_opened(pipeline: Pipel
     assert state["inboundExecution"]["pipelineExecutionId"] == first
     assert state["inboundTransitionState"]["enabled"] is False
     assert state["inboundTransitionState"]["disabledReason"] == "freeze over the holidays"
+    assert state["inboundTransitionState"]["lastChangedBy"] == pipeline.server.caller_arn
     pipeline.client.enable_stage_transition(**inbound)
     pipeline.answer("After", "Last")
 

@@ -5,10 +5,12 @@ import json
 import signal
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from codepipeline_support import PipelineUnderTest, action, approval, deploy, saved, stage, topic_template
+from local_cloud_access import EVERYTHING, make_role
 from local_cloud_server import CloudServer, eventually
 
 
@@ -17,21 +19,10 @@ def pipeline(cloud_server: CloudServer) -> PipelineUnderTest:
     return PipelineUnderTest(cloud_server)
 
 
-def make_role(server: CloudServer, arn: str) -> None:
-    principal = {"Service": "codebuild.amazonaws.com"}
-    trust = {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
-    name = arn.rpartition("/")[2]
-    iam = server.client("iam")
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Statement": [statement]}))
-
-
 def make_project(pipeline: PipelineUnderTest, suffix: str, buildspec: dict[str, Any]) -> str:
     """A CodeBuild project of a pipeline, as the CDK makes it; returns its name."""
     name = f"{pipeline.name}-{suffix}"
-    role_arn = f"{pipeline.role_arn}-{suffix}"
-    make_role(pipeline.server, role_arn)
+    role_arn = make_role(pipeline.server, "codebuild", EVERYTHING)
     pipeline.server.client("codebuild").create_project(
         name=name, serviceRole=role_arn, artifacts={"type": "CODEPIPELINE"},
         source={"type": "CODEPIPELINE", "buildspec": json.dumps({"version": 0.2, **buildspec})},
@@ -167,23 +158,12 @@ def test_abandoning_an_execution_stops_its_build(pipeline: PipelineUnderTest) ->
     eventually(lambda: codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"] == "STOPPED")
 
 
-def test_builds_of_one_run_order_run_at_the_same_time(pipeline: PipelineUnderTest) -> None:
+def test_builds_of_one_run_order_run_at_the_same_time(pipeline: PipelineUnderTest, tmp_path: Path) -> None:
     """Each waits for a file that only the other one writes."""
-    s3 = f"aws-like-{pipeline.name}"
-    pipeline.server.client("s3").create_bucket(Bucket=s3)
-    wait = (
-        'python3 -c "import os, time, urllib.request\n'
-        "base = os.environ['AWS_ENDPOINT_URL'] + '/' + os.environ['BUCKET'] + '/'\n"
-        "opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))\n"
-        "opener.open(urllib.request.Request(base + os.environ['MINE'], b'x', method='PUT'))\n"
-        "for _ in range(300):\n"
-        "    try:\n        opener.open(base + os.environ['OTHER']); break\n"
-        "    except OSError:\n        time.sleep(0.1)\n"
-        "else:\n    raise SystemExit('the other one never came')\""
-    )
-    project = make_project(pipeline, "pair", commands(wait))
-    left = build("Left", project, variables={"MINE": "left", "OTHER": "right", "BUCKET": s3})
-    right = build("Right", project, variables={"MINE": "right", "OTHER": "left", "BUCKET": s3})
+    wait = 'for n in $(seq 300); do [ -e "$FOLDER/$OTHER" ] && exit 0; sleep 0.1; done; exit 1'
+    project = make_project(pipeline, "pair", commands('touch "$FOLDER/$MINE"', wait))
+    left = build("Left", project, variables={"MINE": "left", "OTHER": "right", "FOLDER": str(tmp_path)})
+    right = build("Right", project, variables={"MINE": "right", "OTHER": "left", "FOLDER": str(tmp_path)})
 
     execution_id = pipeline.create(stage("Build", left, right))
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from codepipeline_support import action, approval, stage
 
+from local_cloud import paging
 from local_cloud.codepipeline import views
 from local_cloud.codepipeline.actions.action import Place
 from local_cloud.codepipeline.records import ActionExecution, Execution, PipelineRecord, StageExecution
@@ -136,7 +137,7 @@ def test_a_page_goes_on_where_the_one_before_ended() -> None:
     items = [{"id": str(number)} for number in range(5)]
 
     def page(**request: Any) -> Any:
-        return views.page(items, request, lambda item: item["id"], 3)
+        return paging.page(items, request, lambda item: item["id"], 3)
 
     assert page() == (items[:3], "2")
     assert page(nextToken="2") == (items[3:], None)

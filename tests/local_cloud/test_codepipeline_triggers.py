@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 from codepipeline_support import PipelineUnderTest, approval, stage
+from local_cloud_access import make_role
 from local_cloud_server import CloudServer, eventually
 
 
 @pytest.fixture
 def pipeline(cloud_server: CloudServer) -> PipelineUnderTest:
     return PipelineUnderTest(cloud_server)
+
+
+def target_of(pipeline: PipelineUnderTest) -> dict[str, str]:
+    """The pipeline as a target of a rule, with a role that may do no more than start it."""
+    server = pipeline.server
+    arn = f"arn:aws:codepipeline:{server.region}:{server.account_id}:{pipeline.name}"
+    role_arn = make_role(server, "events", {"Action": "codepipeline:StartPipelineExecution", "Resource": arn})
+    return {"Id": "Target0", "Arn": arn, "RoleArn": role_arn}
 
 
 def start_on_push(pipeline: PipelineUnderTest) -> str:
@@ -28,8 +37,7 @@ def start_on_push(pipeline: PipelineUnderTest) -> str:
         "detail": {"event": ["referenceCreated", "referenceUpdated"], "referenceName": ["main"]},
     }
     arn = events.put_rule(Name=pipeline.name, EventPattern=json.dumps(pattern))["RuleArn"]
-    target = {"Id": "Target0", "Arn": f"arn:aws:codepipeline:{place}:{pipeline.name}", "RoleArn": pipeline.role_arn}
-    events.put_targets(Rule=pipeline.name, Targets=[target])
+    events.put_targets(Rule=pipeline.name, Targets=[target_of(pipeline)])
     return str(arn)
 
 
@@ -41,6 +49,10 @@ class Queue:
         self._url = self._client.create_queue(QueueName=name)["QueueUrl"]
         attributes = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
         self.arn = attributes["Attributes"]["QueueArn"]
+        services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
+        allowed = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": self.arn}
+        policy = json.dumps({"Statement": [allowed]})
+        self._client.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
         self.messages: list[Any] = []
 
     def read(self) -> list[Any]:
@@ -60,7 +72,7 @@ def test_a_push_starts_the_pipeline_with_the_pushed_commit(pipeline: PipelineUnd
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1", "NO_PROXY": "127.0.0.1",
         "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com",
-        "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
+        "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com", **pipeline.server.environment(),
     }  # fmt: skip
 
     def git(*arguments: str) -> str:
@@ -119,8 +131,7 @@ def test_a_scheduled_or_custom_event_starts_the_pipeline_with_the_newest_commit(
     newest = pipeline.commit({"README.md": "newer"}, "newer")
     events = pipeline.server.client("events")
     events.put_rule(Name=pipeline.name, EventPattern=json.dumps({"source": [pipeline.name]}))
-    arn = f"arn:aws:codepipeline:{pipeline.server.region}:{pipeline.server.account_id}:{pipeline.name}"
-    events.put_targets(Rule=pipeline.name, Targets=[{"Id": "1", "Arn": arn, "RoleArn": pipeline.role_arn}])
+    events.put_targets(Rule=pipeline.name, Targets=[target_of(pipeline)])
 
     events.put_events(Entries=[{"Source": pipeline.name, "DetailType": "Drift", "Detail": "{}"}])
 

@@ -10,15 +10,16 @@ import sys
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_cloud_access import make_role
 from local_cloud_server import CloudServer
 
-from local_cloud.images import Image, ImageNotFound, ImageStore, command_directory
+from local_cloud.images import Image, ImageNotFound, ImageStore, PullDeniedError, command_directory
 
 REGISTRY = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 BASE = f"python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
@@ -53,13 +54,13 @@ class Machine:
     state_dir: Path
     home: Path
     place: Mapping[str, str] = field(default_factory=dict)
-    make_client: Callable[[str], Any] | None = None
+    make_client: Callable[[str, str | None], Any] | None = None
     account_id: str = "000000000000"
     region: str = "us-east-1"
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, role_arn: str | None = None) -> Any:
         assert self.make_client is not None
-        return self.make_client(service)
+        return self.make_client(service, role_arn)
 
     def resolve(self, image_uri: str) -> Image:
         return ImageStore(self).resolve(image_uri)  # type: ignore[arg-type]
@@ -323,8 +324,11 @@ def test_images_are_listed_with_their_tags(machine: Machine, context: Path) -> N
 
 @pytest.fixture
 def clouded(machine: Machine, cloud_server: CloudServer) -> Machine:
+    def make_client(service: str, role_arn: str | None) -> Any:
+        return cloud_server.client(service, **(cloud_server.role_keys(role_arn) if role_arn else {}))
+
     machine.place = cloud_server.environment()
-    machine.make_client = cloud_server.client
+    machine.make_client = make_client
     return machine
 
 
@@ -475,3 +479,71 @@ def test_an_image_whose_files_are_gone_can_be_built_again(clouded: Machine, cont
         clouded.resolve(f"{repository}:v1")
     clouded.build(context, f"{repository}:v1")
     assert run(clouded, f"{repository}:v1")["code"] == "first"
+
+
+# "IAM permissions for pushing an image" in ECR's user guide; the login takes ecr:GetAuthorizationToken.
+PUSH = (
+    "ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
+    "ecr:BatchGetImage", "ecr:PutImage",
+)  # fmt: skip
+# What SageMaker asks of an execution role.
+PULL = ("ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer")
+
+
+def act_as(machine: Machine, server: CloudServer, actions: Iterable[str], repository_uri: str) -> None:
+    """From now on, commands have the credentials of a role with these permissions on a repository."""
+    keys = server.role_keys(role_for(server, actions, repository_uri))
+    machine.place = {**machine.place, **{name.upper(): value for name, value in keys.items()}}
+
+
+def role_for(server: CloudServer, actions: Iterable[str], repository_uri: str) -> str:
+    repository = f"arn:aws:ecr:{server.region}:{server.account_id}:repository/{repository_uri.partition('/')[2]}"
+    statements = [
+        {"Action": action, "Resource": "*" if action == "ecr:GetAuthorizationToken" else repository}
+        for action in actions
+    ]
+    return make_role(server, "account", *statements)
+
+
+@pytest.mark.parametrize("missing", PUSH)
+def test_a_push_takes_every_permission_of_a_push(
+    clouded: Machine, cloud_server: CloudServer, context: Path, repository: str, missing: str
+) -> None:
+    log_in(clouded)
+    clouded.build(context, f"{repository}:v1")
+    act_as(clouded, cloud_server, [action for action in PUSH if action != missing], repository)
+    code, output = clouded.docker("push", f"{repository}:v1")
+    assert code == 1
+    last = output.splitlines()[-1]
+    assert last.startswith("denied: User: arn:aws:sts::000000000000:assumed-role/role-")
+    assert (
+        f"is not authorized to perform: {missing} on resource: arn:aws:ecr:us-east-1:000000000000:repository/" in last
+    )
+
+
+def test_a_push_takes_no_other_permission_and_can_be_repeated(
+    clouded: Machine, cloud_server: CloudServer, context: Path, repository: str
+) -> None:
+    log_in(clouded)
+    clouded.build(context, f"{repository}:v1")
+    act_as(clouded, cloud_server, PUSH, repository)
+    digest = pushed_digest(clouded.succeed("push", f"{repository}:v1"))
+    again = clouded.succeed("push", f"{repository}:v1")
+    assert "v1: already there" in again
+    assert pushed_digest(again) == digest
+
+
+@pytest.mark.parametrize("missing", ["ecr:GetAuthorizationToken", *PULL])
+def test_a_role_pulls_with_every_permission_of_a_pull_and_no_other(
+    clouded: Machine, cloud_server: CloudServer, context: Path, repository: str, missing: str
+) -> None:
+    log_in(clouded)
+    clouded.build(context, f"{repository}:v1")
+    clouded.succeed("push", f"{repository}:v1")
+    store = ImageStore(clouded)  # type: ignore[arg-type]
+    actions = ["ecr:GetAuthorizationToken", *PULL]
+    assert store.pull(f"{repository}:v1", role_for(cloud_server, actions, repository)).labels
+    actions.remove(missing)
+    with pytest.raises(PullDeniedError, match=f"is not authorized to perform: {missing} on resource: ") as raised:
+        store.pull(f"{repository}:v1", role_for(cloud_server, actions, repository))
+    assert raised.value.action == missing

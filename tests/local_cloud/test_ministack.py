@@ -3,10 +3,10 @@
 import json
 import signal
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
+from local_cloud_access import http_request, make_role
 from local_cloud_server import CloudServer, eventually
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy_cloud.py"))]
@@ -72,25 +72,18 @@ def test_a_refusal_becomes_the_reason_of_the_stack_event(toy: CloudServer) -> No
 
 
 def test_an_added_route_is_served(toy: CloudServer) -> None:
-    with urllib.request.urlopen(f"{toy.endpoint_url}/toy/path") as answer:  # noqa: S310 - the toy's own loopback address
-        assert answer.read() == b"/toy/path"
+    assert http_request(toy, "GET", "/toy/path") == (200, b"/toy/path")
 
 
 def test_an_event_of_an_added_service_reaches_an_added_target(toy: CloudServer) -> None:
     events = toy.client("events")
     events.put_rule(Name="made", EventPattern=json.dumps({"source": ["aws.toy"], "detail": {"name": ["wanted"]}}))
     arn = "arn:aws:codepipeline:us-east-1:000000000000:box"
-    events.put_targets(Rule="made", Targets=[{"Id": "1", "Arn": arn, "RoleArn": "arn:aws:iam::000000000000:role/r"}])
+    role = make_role(toy, "events", {"Action": "codepipeline:StartPipelineExecution", "Resource": arn})
+    events.put_targets(Rule="made", Targets=[{"Id": "1", "Arn": arn, "RoleArn": role}])
     for name in ("other", "wanted"):
         toy.client("codecommit").create_repository(repositoryName=name)
     assert eventually(lambda: _seen(toy)["events"]) == [[arn, "aws.toy", {"name": "wanted"}]]
-
-
-def test_roles_and_their_temporary_credentials_work(toy: CloudServer) -> None:
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip  # noqa: E501
-    arn = toy.client("iam").create_role(RoleName="builder", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    keys = toy.client("sts").assume_role(RoleArn=arn, RoleSessionName="build")["Credentials"]
-    assert keys["SessionToken"]
 
 
 def test_an_image_that_a_repository_does_not_have_is_refused_as_ecr_does(toy: CloudServer) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.processes import Processes
+from local_cloud.strays import end_strays
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -109,3 +110,36 @@ def test_no_child_outlives_a_killed_parent(tmp_path) -> None:
     parent.wait()
     parent.stdout.close()
     _until(lambda: not any(_exists(pid) for pid in pids))
+
+
+def test_no_process_that_left_its_group_outlives_a_killed_parent(tmp_path) -> None:
+    script = (
+        "import os, time; from pathlib import Path; from local_cloud.processes import Processes\n"
+        "p = Processes().start(['bash', '-c', 'trap \"\" TERM; setsid sleep 60 & echo $!; wait'], cwd=Path('.'),"
+        " environment={'PATH': os.environ['PATH'], 'MARK': 'a b'}, name='x', mark='MARK=a b',"
+        " output=lambda line: os.write(1, f'{line}\\n'.encode()))\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    stray = int(parent.stdout.readline())
+    assert _exists(stray)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _until(lambda: not _exists(stray))
+
+
+def test_strays_are_found_by_their_mark_alone(tmp_path) -> None:
+    sleepers = [
+        subprocess.Popen(["sleep", "60"], env={"PATH": os.environ["PATH"], **mark}, start_new_session=True)
+        for mark in ({"MARK": "1"}, {"MARK": "12"}, {"MARKED": "1"}, {})
+    ]
+    end_strays()
+    end_strays("")
+    end_strays("MARK=1", "MARK=3")
+    assert sleepers[0].wait(10) == -signal.SIGKILL
+    assert [sleeper.poll() for sleeper in sleepers[1:]] == [None] * 3
+    for sleeper in sleepers[1:]:
+        sleeper.kill()
+        sleeper.wait()

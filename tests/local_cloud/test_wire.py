@@ -1,10 +1,22 @@
 import asyncio
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from local_cloud.authorization import Check, acting_as
 from local_cloud.wire import JsonService, ServiceError
+
+
+class Reader:
+    """A principal who may do anything but create."""
+
+    arn = "arn:aws:iam::000000000000:user/reader"
+
+    def authorize(self, check: Check) -> None:
+        if ":Create" in check.action:
+            raise ServiceError("AccessDeniedException", f"not authorized to perform {check.action} on {check.resource}")
 
 
 class Operations:
@@ -37,8 +49,17 @@ def operations() -> Operations:
 
 
 @pytest.fixture
-def service(operations: Operations) -> JsonService:
-    return JsonService("sagemaker", operations)
+def service(operations: Operations) -> Iterator[JsonService]:
+    rules = {
+        "DescribeTrainingJob": lambda request: [Check("sagemaker:DescribeTrainingJob", request["TrainingJobName"])],
+        "CreateModelPackageGroup": lambda request: [Check("sagemaker:Create", request["ModelPackageGroupName"])],
+    }
+    served = JsonService(
+        "sagemaker", operations, rules, also_required={"CreateModelPackageGroup": ["Tags"]},
+        not_served={"CreateModelPackageGroup": ["ManagedConfiguration"]},
+    )  # fmt: skip
+    with acting_as(Reader()):
+        yield served
 
 
 def _ask(service: JsonService, operation: str, request: object) -> tuple[int, dict, dict]:
@@ -62,7 +83,7 @@ def test_an_unknown_member_of_a_request_is_passed_over_as_aws_does(
 
 def test_all_faults_of_a_request_are_named_at_once_in_aws_words(service: JsonService, operations: Operations) -> None:
     status, _, answer = _ask(service, "CreateModelPackageGroup", {
-        "ModelPackageGroupName": "no_underscores", "Tags": [{"Key": "k"}], "ModelPackageGroupDescription": 3,
+        "ModelPackageGroupName": "no_underscores", "Tags": [{"Key": "k"}], "ModelPackageGroupDescription": "x" * 1025,
     })  # fmt: skip
     assert status == 400
     assert answer["__type"] == "ValidationException"
@@ -71,18 +92,52 @@ def test_all_faults_of_a_request_are_named_at_once_in_aws_words(service: JsonSer
     assert (
         "Value null at 'tags.1.member.value' failed to satisfy constraint: Member must not be null" in answer["message"]
     )
-    assert "Value '3' at 'modelPackageGroupDescription' failed to satisfy constraint: Member must be a string" in answer["message"]  # fmt: skip  # noqa: E501
+    assert "'modelPackageGroupDescription' failed to satisfy constraint: Member must have length less" in answer["message"]  # fmt: skip  # noqa: E501
     assert operations.requests == []
 
 
 @pytest.mark.parametrize(
-    ("length", "accepted"), [(63, True), (64, False)], ids=["at the limit", "one more"]
-)  # fmt: skip
-def test_a_limit_of_length_holds_on_its_boundary(service: JsonService, length: int, accepted: bool) -> None:
-    status, _, answer = _ask(service, "CreateModelPackageGroup", {"ModelPackageGroupName": "a" * length})
-    assert (status == 200) is accepted
-    if not accepted:
-        assert "Member must have length less than or equal to 63" in answer["message"]
+    ("value", "message"),
+    [
+        (3, "NUMBER_VALUE can not be converted to a String"),
+        (True, "TRUE_VALUE can not be converted to a String"),
+        ([], "Start of list found where not expected"),
+        ({}, "Start of structure or map found where not expected"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_in_aws_words_and_named(
+    service: JsonService, value: object, message: str
+) -> None:
+    status, _, answer = _ask(service, "DescribeTrainingJob", {"TrainingJobName": value})
+    assert (status, answer["__type"]) == (400, "SerializationException")
+    assert answer["message"] == f"{message} ('trainingJobName')"
+
+
+@pytest.mark.parametrize(
+    ("length", "refused"), [(63, "AccessDenied"), (64, "Validation")], ids=["at the limit", "over"]
+)
+def test_a_limit_of_length_holds_on_its_boundary(service: JsonService, length: int, refused: str) -> None:
+    group = {"ModelPackageGroupName": "a" * length, "Tags": []}
+    _, _, answer = _ask(service, "CreateModelPackageGroup", group)
+    assert answer["__type"] == f"{refused}Exception"
+
+
+def test_what_iam_does_not_allow_is_not_done(service: JsonService, operations: Operations) -> None:
+    status, _, answer = _ask(service, "CreateModelPackageGroup", {"ModelPackageGroupName": "a", "Tags": []})
+    assert (status, answer["__type"]) == (400, "AccessDeniedException")
+    assert answer["message"] == "not authorized to perform sagemaker:Create on a"
+    assert operations.requests == []
+
+
+def test_what_the_service_asks_for_beyond_its_model_is_missed_as_the_models_members_are(service: JsonService) -> None:
+    _, _, answer = _ask(service, "CreateModelPackageGroup", {"ModelPackageGroupName": "a"})
+    assert answer["message"].endswith("Value null at 'tags' failed to satisfy constraint: Member must not be null")
+
+
+def test_a_member_that_does_nothing_here_is_refused_by_name(service: JsonService) -> None:
+    request = {"ModelPackageGroupName": "a", "Tags": [], "ManagedConfiguration": {"ManagedStorageType": "Restricted"}}
+    _, _, answer = _ask(service, "CreateModelPackageGroup", request)
+    assert answer["message"] == "The local cloud does not serve ManagedConfiguration of CreateModelPackageGroup"
 
 
 def test_a_refusal_carries_its_code_and_message(service: JsonService) -> None:

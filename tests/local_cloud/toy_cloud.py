@@ -6,11 +6,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_cloud import server
+from local_cloud import authorization, server
+from local_cloud.authorization import Check
 from local_cloud.wire import JsonService, ServiceError
 
 RESOURCES: dict[str, dict[str, Any]] = {}
 EVENTS: list[list[Any]] = []
+BY: dict[str, str] = {}
+
+
+def _reading(name: str) -> Check:
+    return Check("codecommit:GetRepository", f"arn:aws:codecommit:::{name}")
+
+
+RULES = {
+    "GetRepository": lambda request: [_reading(request["repositoryName"])],
+    "CreateRepository": lambda request: [],
+}  # fmt: skip
 CLOUD: Any = None
 
 
@@ -18,7 +30,7 @@ class Notes:
     """codecommit's GetRepository, as a window on what the toy has seen."""
 
     def get_repository(self, request: dict[str, Any]) -> dict[str, Any]:
-        seen = {"resources": RESOURCES, "events": EVENTS}
+        seen = {"resources": RESOURCES, "events": EVENTS, "by": BY}
         return {
             "repositoryMetadata": {
                 "repositoryName": request["repositoryName"],
@@ -38,6 +50,8 @@ class Toy:
 
     def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         CLOUD.client("sts").get_caller_identity()
+        authorization.authorize([Check("toys:CreateToy", f"arn:aws:toys:::toy/{logical_id}")])
+        BY[logical_id] = authorization.caller_arn()
         if properties.get("Kind") == "slow":
             time.sleep(60)
         if properties.get("Kind") == "bad":
@@ -59,13 +73,24 @@ async def route(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 
 
+async def signed_route(scope: Any, receive: Any, send: Any) -> None:
+    body = (await receive())["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"{authorization.caller_arn()} sent {body.decode()}".encode()})
+
+
 def register(cloud: Any, platform: Any) -> None:
     global CLOUD
     CLOUD = cloud
-    platform.add_service(JsonService("codecommit", Notes()))
+    platform.add_service(JsonService("codecommit", Notes(), RULES))
     platform.add_resource("AWS::Toy::Toy", Toy())
     platform.add_route("/toy/", route)
-    platform.add_event_target("codepipeline", lambda arn, event: EVENTS.append([arn, event["source"], event["detail"]]))
+    platform.add_signed_route("/signed/", signed_route, "sagemaker")
+    platform.add_event_target(
+        "codepipeline",
+        lambda arn, event: EVENTS.append([arn, event["source"], event["detail"]]),
+        "codepipeline:StartPipelineExecution",
+    )
 
 
 def resume(cloud: Any) -> None:

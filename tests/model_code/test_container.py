@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from model_code import model
+from model_code.artifact import model_digest
 from model_code.prepare import data_version
 
 pytestmark = pytest.mark.container
@@ -76,6 +77,7 @@ def test_train_writes_a_model_and_a_log_that_sagemaker_can_read(line: Any) -> No
     assert len(re.findall(r"^\[\d+\].*train-logloss:0\.\d+ +validation-logloss:0\.\d+$", log, re.MULTILINE)) > 5
     metrics = dict(re.findall(r"validation:(\w+)=([-+0-9.eE]+)", log))
     assert set(metrics) == {"roc_auc", "log_loss", "brier_score"}
+    assert f"its files have the SHA-256 {model_digest(line.base / 'model')}\n" in log
     assert 0.6 < float(metrics["roc_auc"]) < 1
 
 
@@ -84,7 +86,11 @@ def test_evaluate_scores_the_whole_holdout(line: Any) -> None:
     evaluation = line.document("processing/output/evaluation/evaluation.json")
     holdout = pl.read_parquet(line.dataset / "holdout/records.parquet")
     predictions = model.load(line.base / "model").predict(holdout).astype("float64")
-    assert evaluation == {"metrics": model.metrics(holdout["late"].to_numpy(), predictions), "rows": holdout.height}
+    assert evaluation == {
+        "metrics": model.metrics(holdout["late"].to_numpy(), predictions),
+        "rows": holdout.height,
+        "model_sha256": model_digest(line.base / "model"),
+    }
     assert evaluation["metrics"]["roc_auc"] > 0.65
 
 
@@ -172,7 +178,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(line: Any, environment: dict[str, str]) -> Iterator[Server]:
-    server = Server(line.base, environment)
+    server = Server(line.base, environment, SLIPWAY_MODEL_SHA256=model_digest(line.base / "model"))
     try:
         wait_until(server.ready)
         yield server
@@ -237,6 +243,43 @@ def test_sigterm_ends_the_server_with_exit_code_0_and_frees_the_port(server: Ser
     assert server.process.wait(timeout=20) == 0
     with pytest.raises(ConnectionRefusedError):
         server.call("GET", "/ping")
+
+
+def changed_model(line: Any, tmp_path: Path) -> str:
+    """Copy the model, change one byte of it, and say which digest it should have."""
+    shutil.copytree(line.base / "model", tmp_path / "model")
+    content = bytearray((tmp_path / "model/model.ubj").read_bytes())
+    content[-100] ^= 1
+    (tmp_path / "model/model.ubj").write_bytes(content)
+    return model_digest(line.base / "model")
+
+
+def test_another_model_than_the_one_that_was_trained_is_not_served(
+    line: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    expected = changed_model(line, tmp_path)
+    server = Server(tmp_path, environment, SLIPWAY_MODEL_SHA256=expected)
+    try:
+        assert server.process.wait(timeout=20) == 1
+        log = server.log.read_text()
+        got = model_digest(tmp_path / "model")
+        reason = f"serve failed: the model's files have the SHA-256 {got}, but those that were trained have {expected} "
+        assert reason in log
+        assert "serving on" not in log
+    finally:
+        server.kill()
+
+
+def test_a_model_of_which_no_digest_is_known_is_served_with_a_warning(
+    line: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(line.base / "model", tmp_path / "model")
+    server = Server(tmp_path, environment)
+    try:
+        wait_until(server.ready)
+        assert "WARNING: SLIPWAY_MODEL_SHA256 is not set, so this can be any model" in server.log.read_text()
+    finally:
+        server.kill()
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(

@@ -1,6 +1,7 @@
 """How commands fail, in this process: the exit code, and the reason where SageMaker looks for it."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from model_code import model
 from model_code.__main__ import main
+from tests.model_code.archives import archive, member
 
 Fail = Callable[..., str]
 
@@ -147,6 +149,37 @@ def test_a_training_that_writes_nothing_is_told(base: Path, fail: Fail, monkeypa
 
 def test_a_missing_holdout_is_told(fail: Fail) -> None:
     assert fail("evaluate").startswith("the holdout must be records.parquet, written by `prepare`: ")
+
+
+def give_another_model(base: Path) -> None:
+    """What `evaluate` reads: some records, and an artifact in which there is anything."""
+    records = model.read_records(base / "processing/input/raw")
+    for folder in ("model", "holdout"):
+        (base / "processing/input" / folder).mkdir()
+    (base / "processing/input/model/model.tar.gz").write_bytes(archive(member("model.ubj", b"another")))
+    records[:10].write_parquet(base / "processing/input/holdout/records.parquet")
+
+
+def test_a_model_other_than_the_one_that_was_trained_is_not_evaluated(
+    base: Path, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_another_model(base)
+    monkeypatch.setattr(model, "load", lambda directory: pytest.fail("nothing may read the model before that"))
+    reason = fail("evaluate", SLIPWAY_MODEL_SHA256="ab" * 32)
+    assert re.match(
+        rf"the model's files have the SHA-256 [0-9a-f]{{64}}, but those that were trained have {'ab' * 32} ", reason
+    )
+    assert not (base / "processing/output").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "serve"])
+def test_a_digest_that_is_none_is_told(
+    command: str, base: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    give_another_model(base)
+    variables = {**environment, "SAGEMAKER_BASE_DIR": str(base), "SLIPWAY_MODEL_SHA256": ""}
+    assert main([command], variables) == 1
+    assert f"{command} failed: SLIPWAY_MODEL_SHA256 must be 64 hexadecimal digits" in capsys.readouterr().err
 
 
 def test_a_holdout_without_a_column_of_this_model_is_told(tmp_path: Path, fail: Fail) -> None:

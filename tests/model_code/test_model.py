@@ -1,6 +1,7 @@
 """Code, data and behaviour tests of the example's model. Replace them along with model.py."""
 
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import polars as pl
 import pytest
 
 from model_code import model
+from model_code.__main__ import main
+from model_code.errors import ModelError
 from model_code.records import as_documents, check_records, declared_columns
 from model_code.request_body import read_csv, read_json
+from tests.model_code.archives import archive, member
 
 COLUMNS = declared_columns(model.COLUMNS)
 CATEGORIES = {"carrier": ["AA", "UA"], "origin": ["EWR"], "dest": ["SFO"]}
@@ -223,3 +227,98 @@ def test_the_same_data_gives_the_same_bytes_and_a_loaded_model_says_the_same(
 def test_hyperparameters_out_of_range_are_refused(values: dict[str, float], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         model.Hyperparameters(**values)
+
+
+# --- Files of somebody else -----------------------------------------------------------------------------------------
+
+
+class Malicious:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> object:
+        return Path.touch, (self.trace,)
+
+
+@pytest.fixture
+def trained_dir(trained: model.Model, tmp_path: Path) -> Path:
+    """The files of a model, which a test may change."""
+    (tmp_path / "model").mkdir()
+    trained.booster.save_model(tmp_path / "model/model.ubj")
+    (tmp_path / "model/categories.json").write_text(json.dumps(trained.categories))
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """A file that is there when a malicious pickle was loaded."""
+    trace = tmp_path / "it ran"
+    pickle.loads(pickle.dumps(Malicious(trace)))  # noqa: S301 - the test's own
+    assert trace.exists(), "it does what it should not"
+    trace.unlink()
+    return trace
+
+
+@pytest.mark.parametrize("protocol", [0, 4, 5])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("model.ubj", "model.ubj of the model is not a model in XGBoost's UBJSON"),
+     ("categories.json", "categories.json of the model is not JSON: ")],
+)  # fmt: skip
+def test_a_pickle_in_the_place_of_a_file_of_the_model_is_refused_and_not_run(
+    trained_dir: Path, trace: Path, name: str, fault: str, protocol: int
+) -> None:
+    (trained_dir / name).write_bytes(pickle.dumps(Malicious(trace), protocol))
+    with pytest.raises(ModelError, match=fault):
+        model.load(trained_dir)
+    assert not trace.exists()
+
+
+def test_a_pickle_beside_the_model_is_left_alone(trained_dir: Path, trace: Path) -> None:
+    for name in ("model.pkl", "model.joblib", "__init__.py", "sitecustomize.py"):
+        (trained_dir / name).write_bytes(pickle.dumps(Malicious(trace), 0))
+    model.load(trained_dir)
+    assert not trace.exists()
+
+
+def test_the_evaluation_of_a_pickle_fails_with_its_reason(
+    trained_dir: Path, trace: Path, raw: Path, tmp_path: Path
+) -> None:
+    """Where no digest is demanded: with one, it ends before that."""
+    content = {file.name: file.read_bytes() for file in trained_dir.iterdir()}
+    content["model.ubj"] = pickle.dumps(Malicious(trace))
+    (tmp_path / "processing/input/model").mkdir(parents=True)
+    artifact = archive(*(member(name, content) for name, content in content.items()))
+    (tmp_path / "processing/input/model/model.tar.gz").write_bytes(artifact)
+    (tmp_path / "processing/input/holdout").mkdir()
+    model.read_records(raw)[:10].write_parquet(tmp_path / "processing/input/holdout/records.parquet")
+    assert main(["evaluate"], {"SAGEMAKER_BASE_DIR": str(tmp_path)}) == 1
+    reason = (tmp_path / "output/message").read_text().splitlines()[0]
+    assert reason == "model.ubj of the model is not a model in XGBoost's UBJSON"
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[]", "must be an object with carrier, origin, dest"),
+        ('{"carrier": [], "origin": []}', "must be an object with carrier, origin, dest"),
+        ('{"carrier": [], "origin": [], "dest": [], "more": []}', "must be an object with carrier, origin, dest"),
+        ('{"carrier": {"AA": 1}, "origin": [], "dest": []}', "carrier in categories.json of the model must be a list"),
+        ('{"carrier": [], "origin": [], "dest": ["ATL", 7]}', "dest in categories.json of the model must be a list of"),
+        ("[" * 100_000, "is not JSON: RecursionError"),
+        ("", "is not JSON: JSONDecodeError"),
+    ],
+)
+def test_categories_of_another_form_are_refused(trained_dir: Path, text: str, fault: str) -> None:
+    (trained_dir / "categories.json").write_text(text)
+    with pytest.raises(ModelError, match=fault):
+        model.load(trained_dir)
+
+
+def test_a_model_that_was_made_for_other_columns_is_refused(trained_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "FEATURES", model.FEATURES[::-1])
+    with pytest.raises(ModelError, match=r"model.ubj of the model must be made for visib, "):
+        model.load(trained_dir)

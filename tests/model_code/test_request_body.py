@@ -6,7 +6,7 @@ import pytest
 
 from model_code.errors import RequestError
 from model_code.records import declared_columns
-from model_code.request_body import read_csv, read_json
+from model_code.request_body import MOST_RECORDS, read_csv, read_json
 
 COLUMNS = declared_columns({"at": datetime, "name": str, "count": int, "share": float | None, "paid": bool})
 RECORD = {"at": "2013-03-18T17:45", "name": "a", "count": 3, "share": 0.5, "paid": True}
@@ -116,6 +116,33 @@ def test_a_long_value_is_shortened_in_the_answer() -> None:
     assert len(message) < 200
 
 
+@pytest.mark.parametrize("levels", [253, 254, 1000])
+@pytest.mark.parametrize(
+    "body",
+    ["%s", '{"instances": %s}', '{"instances": [[%s]]}', '{"instances": [{"count": %s}]}',
+     '{"at": "2013-03-18", "name": "a", "count": %s, "paid": true}'],
+    ids=["alone", "instances", "record", "value of too few", "value"],
+)  # fmt: skip
+def test_what_is_nested_too_deep_to_be_repeated_is_refused_all_the_same(body: str, levels: int) -> None:
+    message, details = refusal_of_json(body.replace("%s", "[" * levels + "]" * levels).encode())
+    assert len(message) < 250
+    json.dumps(details)
+
+
+def test_as_many_records_as_allowed_are_read_and_one_more_is_refused() -> None:
+    columns = declared_columns({"x": float})
+
+    def as_json(count: int) -> bytes:
+        return json.dumps({"instances": [{"x": 1}] * count}).encode()
+
+    assert len(read_json(as_json(MOST_RECORDS), columns)["x"]) == MOST_RECORDS == 100_000
+    assert len(read_csv(b"1\n" * MOST_RECORDS, columns)["x"]) == MOST_RECORDS
+    for read, body in ((read_json, as_json(MOST_RECORDS + 1)), (read_csv, b"1\n" * (MOST_RECORDS + 1))):
+        with pytest.raises(RequestError, match="the body may hold 100,000 records, it has more") as error:
+            read(body, columns)
+        assert (error.value.status, error.value.details) == (413, {"allowed": 100_000})
+
+
 def test_an_unknown_field_is_told_with_those_that_are_known() -> None:
     message, details = refusal_of_json({"instances": [RECORD, {**RECORD, "nmae": "a"}]})
     assert message == "record 2 has the unknown field nmae"
@@ -136,6 +163,8 @@ def test_a_missing_field_is_told() -> None:
         (b'{"count": Infinity}', "the body is not JSON"),
         (b"\xff\xfe{}", "the body is not JSON"),
         (b"[" * 100_000, "the body is not JSON"),
+        (b'{"count": ' + b"9" * 100_000 + b"}", "the body is not JSON"),
+        (b'{"count": 1e999}', "the body is not JSON"),
         (b"5", 'the body must be {"instances": [record, ...]} or one record'),
         (b"[]", 'the body must be {"instances": [record, ...]} or one record'),
         (b'{"instances": []}', "instances must be a list of at least one record"),
@@ -158,9 +187,10 @@ def test_json_that_holds_no_records_is_refused(body: bytes, message: str) -> Non
         (b"2013-03-18,a,3,0.5,true\n\n", "record 2 must have 5 fields"),
         (b"\n", "record 1 must have 5 fields"),
         (b'2013-03-18,"a,3,0.5,true\n', "the body is not CSV"),
+        (b"2013-03-18," + b"a" * 200_000 + b",3,0.5,true\n", "the body is not CSV: field larger than field limit"),
         (b"at,name,count,share,paid\n", "record 1: at must be a time without a zone"),
     ],
-    ids=["no UTF-8", "too few", "too many", "empty line", "only a line end", "open quote", "header"],
+    ids=["no UTF-8", "too few", "too many", "empty line", "only a line end", "open quote", "giant field", "header"],
 )
 def test_csv_that_holds_no_records_is_refused(body: bytes, message: str) -> None:
     assert refusal_of_csv(body)[0].startswith(message)

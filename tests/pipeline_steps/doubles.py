@@ -3,12 +3,15 @@
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
 from pipeline_steps.aws import Aws, Client
 from pipeline_steps.clock import Clock
+from tests.model_code.archives import archive, member
 
 REGION = "us-east-1"
 EXECUTION_ID = "0f9e8d7c-1111-2222-3333-444455556666"
@@ -17,6 +20,15 @@ IMAGE_URI = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/flight-delays@sha256:
 ROLE_ARN = "arn:aws:iam::123456789012:role/flight-delays-job"
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 BUCKET = "flight-delays-data"
+VPC_INPUTS = {"subnet_ids": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "security_group_ids": "sg-01234567"}
+VPC_CONFIG = {
+    "Subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    "SecurityGroupIds": ["sg-01234567"],
+}
+
+MODEL_DATA_URI = f"s3://{BUCKET}/models/{EXECUTION_ID}/flight-delays-train-0f9e8d7c/output/model.tar.gz"
+MODEL_SHA256 = "5c0de078168ee18e4d3a16cfb28348bc0b477b54cfa01f2ceaf2df1141b50d72"  # of what put_model puts
+MODEL_ARCHIVE_SHA256 = "e5" * 32
 
 SETTINGS = """
 name: flight-delays
@@ -47,6 +59,7 @@ class ManualTime:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.today = date(2026, 11, 21)
         self.sleeps: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -57,11 +70,19 @@ class ManualTime:
 
     @property
     def clock(self) -> Clock:
-        return Clock(monotonic=lambda: self.now, sleep=self.sleep)
+        return Clock(monotonic=lambda: self.now, sleep=self.sleep, today=lambda: self.today)
 
 
 def put_json(aws: Aws, key: str, document: object) -> None:
     aws.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(document).encode())
+
+
+def put_model(aws: Aws) -> bytes:
+    """Put what this execution's training job would have made; returns it."""
+    content = archive(member("a", b"one"), member("b/2", b"two"))
+    aws.s3.create_bucket(Bucket=BUCKET)
+    aws.s3.put_object(Bucket=BUCKET, Key=MODEL_DATA_URI.removeprefix(f"s3://{BUCKET}/"), Body=content)
+    return content
 
 
 def script(client: Client, operation: str, answers: Sequence[Mapping[str, Any]]) -> None:
@@ -76,6 +97,21 @@ def script(client: Client, operation: str, answers: Sequence[Mapping[str, Any]])
             parsed.update(remaining[0] if len(remaining) == 1 else remaining.pop(0))
 
     client.meta.events.register(f"after-call.*.{operation}", overlay)
+
+
+def keep_environments(client: Client) -> None:
+    """Tell the variables of processing jobs, which moto forgets."""
+    kept: dict[str, Any] = {}
+
+    def keep(params: dict[str, Any], **_: object) -> None:
+        kept.setdefault(params["ProcessingJobName"], params.get("Environment"))
+
+    def tell(parsed: dict[str, Any], **_: object) -> None:
+        if environment := kept.get(parsed.get("ProcessingJobName", "")):
+            parsed["Environment"] = environment
+
+    client.meta.events.register("provide-client-params.*.CreateProcessingJob", keep)
+    client.meta.events.register("after-call.*.DescribeProcessingJob", tell)
 
 
 Answer = tuple[int, dict[str, Any]]  # HTTP status and parsed answer
@@ -122,14 +158,64 @@ def refuse(client: Client, operation: str, code: str, message: str, *, times: in
     answer_instead(client, operation, lambda _: (400, {"Error": {"Code": code, "Message": message}}), times=times)
 
 
+Look = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str  # an answer, its pages, or an error's code
+
+
+def answer_scan(aws: Aws, *looks: Look) -> list[dict[str, Any]]:
+    """Answer DescribeImageScanFindings with one of these after the other, the last one from then on.
+
+    Returns:
+        The requests as they come.
+    """
+    remaining = list(looks)
+    requests: list[dict[str, Any]] = []
+
+    def answer(params: dict[str, Any]) -> Answer:
+        requests.append(json.loads(params["body"]))
+        page = int(requests[-1].get("nextToken", 0))
+        look = remaining[0]
+        pages = [look] if isinstance(look, Mapping | str) else look
+        is_last_page = page == len(pages) - 1
+        if is_last_page and len(remaining) > 1:
+            remaining.pop(0)
+        if isinstance(content := pages[page], str):
+            return 400, {"Error": {"Code": content, "Message": f"{content} it is"}}
+        return 200, dict(content) if is_last_page else {**content, "nextToken": str(page + 1)}
+
+    answer_instead(aws.ecr, "DescribeImageScanFindings", answer)
+    return requests
+
+
+def scan_status(status: str, description: str = "") -> dict[str, Any]:
+    """An answer of DescribeImageScanFindings without findings."""
+    return {"imageScanStatus": {"status": status, **({"description": description} if description else {})}}
+
+
+def scan_found(*findings: Mapping[str, Any], status: str = "COMPLETE", kind: str = "findings") -> dict[str, Any]:
+    """An answer of DescribeImageScanFindings to a scan that is done."""
+    return {**scan_status(status), "imageScanFindings": {"imageScanCompletedAt": 1.7e9, kind: list(findings)}}
+
+
+def basic_finding(id: str, severity: str, package: str = "openssl", version: str = "3.0.1") -> dict[str, Any]:
+    """A finding of basic scanning."""
+    attributes = [{"key": "package_version", "value": version}, {"key": "package_name", "value": package}]
+    return {"name": id, "severity": severity, "uri": f"https://cve.test/{id}", "attributes": attributes}
+
+
 def serve_model_package(
-    aws: Aws, endpoint: str, *, image_uri: str, model_data_uri: str, registered: bool = True
+    aws: Aws,
+    endpoint: str,
+    *,
+    image_uri: str,
+    model_data_uri: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    registered: bool = True,
 ) -> str:
     """Make an endpoint as CloudFormation does; returns the ARN of the model package that it serves."""
     group = "flight-delays"
     if not aws.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
         aws.sagemaker.create_model_package_group(ModelPackageGroupName=group)
-    container = {"Image": image_uri, "ModelDataUrl": model_data_uri}
+    container = {"Image": image_uri, "ModelDataUrl": model_data_uri, "Environment": dict(environment)}
     arn: str = aws.sagemaker.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification={

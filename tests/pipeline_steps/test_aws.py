@@ -3,14 +3,17 @@
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from pipeline_steps.aws import Aws, translated
+from pipeline_steps.aws import LARGEST_TEXT_BYTES, Aws, translated
 from pipeline_steps.errors import (
     AlreadyExistsError,
     AwsError,
+    DocumentError,
     ModelError,
     NotFoundError,
     RequestError,
+    ScanNotFoundError,
     ThrottlingError,
+    UnsupportedImageError,
 )
 
 
@@ -29,6 +32,8 @@ def client_error(code: str, message: str = "as it is") -> ClientError:
         ("ValidationException", "1 validation error detected", RequestError),
         ("ResourceInUse", "a job with this name already exists", AlreadyExistsError),
         ("ThrottlingException", "Rate exceeded", ThrottlingError),
+        ("ScanNotFoundException", "Image scan does not exist", ScanNotFoundError),
+        ("UnsupportedImageTypeException", "not this one", UnsupportedImageError),
         ("AccessDeniedException", "role not found in policy", AwsError),
     ],
 )
@@ -64,6 +69,15 @@ def test_clients_retry_and_say_who_they_are(aws: Aws) -> None:
 
     assert config.retries == {"mode": "standard", "total_max_attempts": 10}
     assert "slipway/pipeline_steps" in config.user_agent_extra
+
+
+def test_a_document_of_the_largest_size_is_read_and_one_byte_more_is_refused(aws: Aws, bucket: str) -> None:
+    for key, size in (("large", LARGEST_TEXT_BYTES), ("larger", LARGEST_TEXT_BYTES + 1)):
+        aws.s3.put_object(Bucket=bucket, Key=key, Body=b" " * size)
+
+    assert len(aws.read_text(f"s3://{bucket}/large")) == LARGEST_TEXT_BYTES
+    with pytest.raises(DocumentError, match=f"s3://{bucket}/larger must be a document of at most 16,777,216 bytes"):
+        aws.read_text(f"s3://{bucket}/larger")
 
 
 def test_an_object_that_is_not_there_is_named(aws: Aws, bucket: str) -> None:

@@ -31,6 +31,34 @@ def test_a_nan_that_a_container_wrote_is_no_number() -> None:
     assert scores.metrics == {"roc_auc": None, "log_loss": None}
 
 
+@pytest.mark.parametrize(
+    "metrics",
+    ['{"roc_auc": "0.9"}', '{"roc_auc": true}', '{"roc\\nslipway: FAILED": 1}', '{"\\u001b[2J": 1}', '{"": 1}',
+     f'{{"{"x" * 101}": 1}}', json.dumps({str(number): 1 for number in range(1001)}), "[1]", "null"],
+    ids=["text", "boolean", "line end", "escape", "empty", "long", "too many", "list", "null"],
+)  # fmt: skip
+def test_metrics_are_read_as_numbers_under_names_that_can_be_shown(metrics: str) -> None:
+    with pytest.raises(DocumentError, match=r"evaluation\.json is no Scores: metrics"):
+        Scores.parse(f'{{"metrics": {metrics}, "rows": 2}}', "evaluation.json")
+
+
+def test_as_many_metrics_as_allowed_are_read() -> None:
+    metrics = {f"{number} ü @ 5 %": number for number in range(999)} | {"x" * 100: 1}
+    assert len(Scores.parse(json.dumps({"metrics": metrics, "rows": 2}), "evaluation.json").metrics) == 1000
+
+
+@pytest.mark.parametrize("sha256", ["AB" * 32, "ab" * 31, f"sha256:{'ab' * 32}", 7])
+def test_a_digest_that_is_none_is_refused(sha256: object) -> None:
+    with pytest.raises(DocumentError, match="model_sha256"):
+        Scores.parse(json.dumps({"metrics": {}, "rows": 2, "model_sha256": sha256}), "evaluation.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"metrics": {"a": ' + "9" * 100_000 + "}"], ids=["deep", "long"])
+def test_a_document_that_is_meant_to_do_harm_is_no_document(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"evaluation\.json is no Scores"):
+        Scores.parse(text, "evaluation.json")
+
+
 def test_all_faults_of_a_document_are_named() -> None:
     with pytest.raises(DocumentError) as fault:
         Scores.parse('{"metrics": {"roc_auc": "high"}, "rows": -1}', "s3://bucket/evaluation.json")

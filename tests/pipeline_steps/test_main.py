@@ -12,6 +12,7 @@ from pipeline_steps import __main__ as command
 from pipeline_steps.aws import Aws
 from pipeline_steps.errors import JobError, UsageError
 from pipeline_steps.steps import train_model
+from settings import Settings
 from tests.pipeline_steps.doubles import (
     BUCKET,
     COMMIT_ID,
@@ -19,6 +20,7 @@ from tests.pipeline_steps.doubles import (
     IMAGE_URI,
     KEY_ARN,
     ROLE_ARN,
+    put_model,
     record,
     script,
 )
@@ -37,6 +39,7 @@ VARIABLES = {
 @pytest.fixture
 def exports(aws: Aws, monkeypatch: pytest.MonkeyPatch, settings_file: Path) -> Path:
     """The exports file of a train_model that could be run, in the directory of slipway.yaml."""
+    put_model(aws)
     monkeypatch.chdir(settings_file.parent)
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
@@ -103,8 +106,26 @@ def test_missing_variables_are_all_named_at_once(
 
     assert run(exports) == 2
     assert (
-        last_line(capsys) == "slipway: FAILED these environment variables must be set: IMAGE_URI, KEY_ARN, AWS_REGION"
+        last_line(capsys) == "slipway: FAILED these environment variables must be set: KEY_ARN, IMAGE_URI, AWS_REGION"
     )
+
+
+def test_a_variable_that_not_every_pipeline_sets_is_taken_where_it_is_set(
+    exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def take(_aws: Aws, _settings: Settings, inputs: train_model.Inputs) -> dict[str, str]:
+        taken.append(inputs.subnet_ids)
+        return {}
+
+    monkeypatch.setitem(command.STEPS, "train_model", command._Step(train_model.Inputs, take))
+
+    assert run(exports) == 0
+    monkeypatch.setenv("SUBNET_IDS", "subnet-1,subnet-2")
+    assert run(exports) == 0
+
+    assert taken == ["", "subnet-1,subnet-2"]
 
 
 def test_an_unknown_step_names_the_six(exports: Path, capsys: pytest.CaptureFixture[str]) -> None:

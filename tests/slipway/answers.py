@@ -47,7 +47,7 @@ class AnsweringAws:
         self._session.events.register("before-call", self._answer)
 
     def target(self) -> Target:
-        return Target("local", ACCOUNT, REGION, None, dict(os.environ), 0.0, self._session)
+        return Target("local", ACCOUNT, REGION, None, None, None, dict(os.environ), 0.0, self._session)
 
     def client(self, service: str) -> Any:
         return self.target().client(service)

@@ -56,7 +56,8 @@ def test_without_a_local_cloud_every_command_says_slipway_up(project: Project, c
 def test_a_record_of_a_killed_local_cloud_means_that_it_does_not_run(project: Project) -> None:
     folder = project.state_dir / "local-cloud"
     folder.mkdir(parents=True)
-    record = {"pid": os.getpid(), "port": 1, "endpoint_url": "http://127.0.0.1:1", "account_id": "0" * 12}
+    record = {"pid": os.getpid(), "port": 1, "endpoint_url": "https://127.0.0.1:1", "account_id": "0" * 12,
+              "ca_bundle": "ca.pem", "ca_folder": "trusted", "credentials_file": "credentials"}  # fmt: skip
     (folder / "server.json").write_text(json.dumps({**record, "region": "us-east-1", "started_at": "now"}))
 
     result = run(project.root, "status")

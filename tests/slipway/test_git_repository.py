@@ -128,3 +128,43 @@ def test_credentials_are_asked_for_at_the_remotes_host_only(folder: Path) -> Non
         "!aws --profile ml codecommit credential-helper $@"
     )
     assert git(folder, "config", f"credential.{scope}.UseHttpPath") == "true"
+
+
+@pytest.mark.parametrize("profile", ["two words", "a'b", "$(touch canary)", "x; touch canary", "`touch canary`"])
+def test_a_profiles_name_is_one_word_for_the_shell_that_git_starts(folder: Path, tmp_path: Path, profile: str) -> None:
+    program = tmp_path / "bin" / "aws"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "username=$2"\necho password=none\n')
+    program.chmod(0o755)
+    repository(folder).use_codecommit_credentials("https://host.example/v1/repos/x", profile)
+
+    filled = subprocess.run(
+        ["git", "credential", "fill"], cwd=folder, input="protocol=https\nhost=host.example\npath=v1/repos/x\n\n",
+        env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "GIT_TERMINAL_PROMPT": "0"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert f"username={profile}\n" in filled.stdout
+    assert not list(folder.rglob("canary"))
+
+
+def test_a_local_remote_is_trusted_and_asked_with_the_local_key_in_any_shell(folder: Path) -> None:
+    git(folder, "config", "credential.helper", "the-users-own")
+    url = "https://127.0.0.1:4566/v1/repos/x"
+    repository(folder).set_remote(url)
+
+    for _ in range(2):  # `slipway up` may run again
+        repository(folder).use_local_credentials(
+            url, ca_folder="/a b/trusted", variables={"AWS_CONFIG_FILE": "/a b/keys"}, unset=("AWS_PROFILE",)
+        )
+
+    assert git(folder, "config", "--get-urlmatch", "http.sslCAPath", url) == "/a b/trusted"
+    setting = "credential.https://127.0.0.1:4566.helper="
+    others, helper = [line for line in git(folder, "config", "--local", "--list").splitlines() if setting in line]
+    assert others == setting  # an empty helper: the user's own is not asked
+    assert helper.startswith(f"{setting}!env -u AWS_PROFILE AWS_CONFIG_FILE='/a b/keys' /")
+    assert helper.endswith("/aws codecommit credential-helper --ignore-host-check $@")
+
+    repository(folder).remove_remote()
+
+    assert "127.0.0.1" not in git(folder, "config", "--local", "--list")

@@ -50,7 +50,7 @@ def target(record: ServerRecord) -> Target:
 def test_it_starts_answers_and_stops(server: LocalServer, free_port: int) -> None:
     record = started(server, free_port)
 
-    assert record.endpoint_url == f"http://127.0.0.1:{free_port}"
+    assert record.endpoint_url == f"https://127.0.0.1:{free_port}"
     assert target(record).client("sts").get_caller_identity()["Account"] == record.account_id
 
     stopped = server.stop()
@@ -126,7 +126,8 @@ def test_an_unreadable_record_counts_as_none(server: LocalServer, text: str) -> 
 
 def write_record(server: LocalServer, pid: int) -> None:
     server.state_dir.mkdir(parents=True, exist_ok=True)
-    record = {"pid": pid, "port": 1, "endpoint_url": "http://127.0.0.1:1", "account_id": "000000000000"}
+    record = {"pid": pid, "port": 1, "endpoint_url": "https://127.0.0.1:1", "account_id": "000000000000",
+              "ca_bundle": "ca.pem", "ca_folder": "trusted", "credentials_file": "credentials"}  # fmt: skip
     (server.state_dir / "server.json").write_text(
         json.dumps({**record, "region": "us-east-1", "started_at": "2026-11-21T07:00:00+00:00"})
     )

@@ -54,6 +54,22 @@ def test_the_waiting_execution_is_found_by_its_approval() -> None:
     assert execution.approval.text == "numbers"
 
 
+def test_an_approval_that_begins_between_two_looks_is_not_shown_without_its_text() -> None:
+    before, after = trained().answers(), trained().waiting("numbers").answers()
+    aws = AnsweringAws({})
+    looks = {
+        name: lambda request, name=name: (after if len(aws.calls) > 1 else before)[name]
+        for name in ("ListActionExecutions", "GetPipelineState")
+    }
+    aws._answers = {name: [answer] for name, answer in {**after, **looks}.items()}
+    line = pipeline(aws)
+    aws.calls.clear()
+
+    approval = line.read(EXECUTION).approval
+
+    assert approval is None or approval.text == "numbers"
+
+
 def test_nothing_waits_when_no_approval_has_a_token() -> None:
     assert pipeline(AnsweringAws(Recording().running("Test", "Test").answers())).waiting() is None
 

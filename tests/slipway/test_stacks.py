@@ -128,6 +128,22 @@ def test_a_full_bucket_is_emptied_with_all_its_versions_and_its_stack_deleted(
     ]
 
 
+def test_what_empties_a_bucket_is_not_logged_into_the_next(account: Target, project: Project) -> None:
+    make(account, project.foundation_stack, template("Delete"))
+    s3, bucket = account.client("s3"), bucket_of(account, project.foundation_stack)
+    s3.put_object(Bucket=bucket, Key="raw/a", Body=b"data")
+    asked: list[tuple[str, object]] = []
+    for operation in ("PutBucketLogging", "DeleteObjects"):
+        s3.meta.events.register(
+            f"provide-client-params.s3.{operation}",
+            lambda params, model, **_: asked.append((model.name, params.get("BucketLoggingStatus"))),
+        )
+
+    down.purge_account(account, project, print)
+
+    assert asked == [("PutBucketLogging", {}), ("DeleteObjects", None)]
+
+
 def test_what_is_retained_is_named_and_its_content_kept(account: Target, project: Project) -> None:
     make(account, project.foundation_stack, template("Retain"))
     s3, bucket = account.client("s3"), bucket_of(account, project.foundation_stack)

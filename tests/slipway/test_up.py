@@ -65,7 +65,7 @@ def test_a_teams_own_data_is_left_alone(deployment: Deployment, target: Target, 
 
 
 def test_outside_git_the_remote_is_left_out(deployment: Deployment, out: StringIO) -> None:
-    deployment.set_remote("http://127.0.0.1:1/v1/repos/x", None)
+    deployment.set_remote("https://127.0.0.1:1/v1/repos/x", None)
 
     assert "left out" in out.getvalue()
 
@@ -73,10 +73,10 @@ def test_outside_git_the_remote_is_left_out(deployment: Deployment, out: StringI
 @pytest.mark.parametrize(
     ("url", "helpers"),
     [
-        ("http://127.0.0.1:4566/v1/repos/x", 0),
+        ("https://example.com/v1/repos/x", 0),
         ("https://git-codecommit.us-east-1.amazonaws.com/v1/repos/x", 1),
     ],
-    ids=["local", "CodeCommit"],
+    ids=["elsewhere", "CodeCommit"],
 )
 def test_the_credential_helper_is_for_codecommit_alone(
     deployment: Deployment, project: Project, url: str, helpers: int

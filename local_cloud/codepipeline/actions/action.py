@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_cloud.cloud import Cloud
 from local_cloud.codepipeline.records import Approval, Artifact, Revision, now
+from local_cloud.wire import ServiceError
 
 _POLL_SHARE = 0.02  # of the time that has passed: so much longer, at most, does polling make an action
 _SHORTEST_POLL_SECONDS = 0.1
@@ -77,8 +78,16 @@ class ActionRun:
     ended: Callable[[], bool]
 
     def client(self, service: str) -> Any:
-        """A boto3 client with the action's role."""
-        return self.cloud.client(service, self.role_arn)
+        """A boto3 client with the action's role.
+
+        Raises:
+            ActionFailedError: CodePipeline cannot assume the role.
+        """
+        try:
+            return self.cloud.client(service, self.role_arn)
+        except ServiceError as error:
+            message = f"AWS CodePipeline is not authorized to perform AssumeRole on role {self.role_arn}"
+            raise ActionFailedError("PermissionError", message) from error
 
     def pause(self, seconds: float) -> None:
         """Wait that long, or less when something happens to the action.

@@ -1,8 +1,7 @@
 """Source action: the tree of a branch's newest commit, or of the commit that started the execution."""
 
-import ssl
+import http.client
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +12,6 @@ from botocore.exceptions import ClientError
 from local_cloud.codepipeline import artifacts
 from local_cloud.codepipeline.actions.action import ActionFailedError, ActionRun, ActionType, Outcome, Place
 from local_cloud.codepipeline.records import Revision
-
-_DOWNLOAD_SECONDS = 120
 
 
 def _perform(run: ActionRun) -> Outcome:
@@ -67,17 +64,15 @@ def _commit(run: ActionRun, repository: str, commit_id: str) -> dict[str, Any]:
 
 
 def _archive(run: ActionRun, repository: str, commit_id: str) -> bytes:
-    url = f"{run.cloud.endpoint_url}/v1/archives/{quote(repository)}/{commit_id}.zip"
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    )
+    path = f"/v1/archives/{quote(repository)}/{commit_id}.zip"
     try:
-        with opener.open(url, timeout=_DOWNLOAD_SECONDS) as response:
-            content: bytes = response.read()
-    except urllib.error.URLError as error:
-        message = f"The files of commit {commit_id} of {repository} cannot be read: {error}"
+        return run.cloud.read(path, service="codecommit", role_arn=run.role_arn)
+    except urllib.error.HTTPError as error:
+        message = f"The files of commit {commit_id} of {repository} cannot be read: {error.read().decode()}"
+        raise ActionFailedError("PermissionError" if error.code == 403 else "RevisionUnavailable", message) from error
+    except (urllib.error.URLError, http.client.HTTPException) as error:  # the latter: git broke off
+        message = f"The files of commit {commit_id} of {repository} cannot be read: {error!r}"
         raise ActionFailedError("RevisionUnavailable", message) from error
-    return content
 
 
 def _time(date: str) -> datetime:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.sagemaker.archives import pack, unpack
+from tests.model_code.archives import HOSTILE
 
 
 def make_archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
@@ -66,6 +67,12 @@ def test_an_archive_that_grows_too_large_is_refused(tmp_path: Path) -> None:
     assert archive.stat().st_size < 10_000
     with pytest.raises(ValueError, match="more than 1000000 bytes"):
         unpack(archive, tmp_path / "model", maximum_bytes=1_000_000)
+
+
+def test_headers_that_describe_headers_without_end_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(HOSTILE["headers of headers"][0])
+    with pytest.raises(ValueError, match="recursion"):
+        unpack(tmp_path / "model.tar.gz", tmp_path / "model")
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03broken"])

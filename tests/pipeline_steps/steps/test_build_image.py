@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from pipeline_steps.aws import Aws
 from pipeline_steps.errors import DockerError, NotFoundError
 from pipeline_steps.steps import build_image
 from settings import Settings
-from tests.pipeline_steps.doubles import COMMIT_ID, EXECUTION_ID
+from tests.pipeline_steps.doubles import COMMIT_ID, EXECUTION_ID, answer_scan, scan_found
 
 REPOSITORY = "flight-delays"
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -45,6 +46,12 @@ def _repository(aws: Aws) -> None:
     aws.ecr.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
 
 
+@pytest.fixture(autouse=True)
+def scans(aws: Aws) -> list[dict[str, Any]]:
+    """The requests for scans, which find nothing; what they may find is in test_build_image_scan."""
+    return answer_scan(aws, scan_found())
+
+
 def put_image(aws: Aws, tag: str) -> str:
     manifest = (
         f'{{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "t": "{tag}"}}'
@@ -54,7 +61,9 @@ def put_image(aws: Aws, tag: str) -> str:
     return digest
 
 
-def test_an_image_is_built_pushed_and_named_by_its_digest(aws: Aws, docker: FakeDocker, settings: Settings) -> None:
+def test_an_image_is_built_pushed_scanned_and_named_by_its_digest(
+    aws: Aws, docker: FakeDocker, settings: Settings, scans: list[dict[str, Any]]
+) -> None:
     put_image(aws, "another-commit")
     digests = []
     docker.on_push = lambda: digests.append(put_image(aws, COMMIT_ID))
@@ -73,6 +82,7 @@ def test_an_image_is_built_pushed_and_named_by_its_digest(aws: Aws, docker: Fake
         "model_code/",
     ]
     assert docker.calls[2][0] == ["push", f"{REGISTRY}/{REPOSITORY}:{COMMIT_ID}"]
+    assert scans == [{"repositoryName": REPOSITORY, "imageId": {"imageDigest": digests[0]}}]
     assert exports == {"IMAGE_URI": f"{REGISTRY}/{REPOSITORY}@{digests[0]}"}
 
 

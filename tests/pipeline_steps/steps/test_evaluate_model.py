@@ -1,5 +1,6 @@
 """Challenger and champion are scored on the same holdout, each by its own code, and the gate's answer is kept."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from tests.pipeline_steps.doubles import (
     EXECUTION_ID,
     IMAGE_URI,
     KEY_ARN,
+    MODEL_SHA256,
     ROLE_ARN,
+    keep_environments,
     put_json,
     refuse,
     script,
@@ -29,6 +32,7 @@ CHAMPION_IMAGE_URI = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/flight-delay
 CHAMPION_MODEL_URI = f"s3://{BUCKET}/models/older/output/model.tar.gz"
 CHALLENGER_MODEL_URI = f"s3://{BUCKET}/models/{EXECUTION_ID}/output/model.tar.gz"
 PRODUCTION = "flight-delays-production"
+CHAMPION_SHA256 = "c4" * 32
 SAMPLES = {"columns": ["temp", "dest"], "records": [{"temp": 1.0, "dest": "BOS"}], "predictions": [0.25]}
 
 
@@ -39,6 +43,7 @@ def inputs(tmp_path: Path) -> evaluate_model.Inputs:
         commit_id=COMMIT_ID,
         image_uri=IMAGE_URI,
         model_data_uri=CHALLENGER_MODEL_URI,
+        model_sha256=MODEL_SHA256,
         dataset_uri=f"s3://{BUCKET}/datasets/{EXECUTION_ID}/",
         data_bucket=BUCKET,
         processing_role_arn=ROLE_ARN,
@@ -48,8 +53,9 @@ def inputs(tmp_path: Path) -> evaluate_model.Inputs:
     )
 
 
-def put_scores(aws: Aws, role: str, roc_auc: float, log_loss: float = 0.6) -> None:
-    scores = {"metrics": {"roc_auc": roc_auc, "log_loss": log_loss}, "rows": 1400}
+def put_scores(aws: Aws, role: str, roc_auc: float, log_loss: float = 0.6, **more: str) -> None:
+    sha256 = {"challenger": MODEL_SHA256, "champion": CHAMPION_SHA256}[role]
+    scores = {"metrics": {"roc_auc": roc_auc, "log_loss": log_loss}, "rows": 1400, "model_sha256": sha256, **more}
     put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/evaluation.json", scores)
     put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/samples.json", SAMPLES)
 
@@ -57,10 +63,27 @@ def put_scores(aws: Aws, role: str, roc_auc: float, log_loss: float = 0.6) -> No
 @pytest.fixture
 def champion_arn(aws: Aws, bucket: str) -> str:
     """The package that production serves; both models have their scores."""
+    keep_environments(aws.sagemaker)
     put_scores(aws, "challenger", 0.65)
     put_scores(aws, "champion", 0.64)
     serve_model_package(aws, "flight-delays-staging", image_uri="other", model_data_uri=f"s3://{BUCKET}/other")
-    return serve_model_package(aws, PRODUCTION, image_uri=CHAMPION_IMAGE_URI, model_data_uri=CHAMPION_MODEL_URI)
+    return serve_champion(aws, SLIPWAY_MODEL_SHA256=CHAMPION_SHA256)
+
+
+def serve_champion(aws: Aws, **environment: str) -> str:
+    return serve_model_package(
+        aws,
+        PRODUCTION,
+        image_uri=CHAMPION_IMAGE_URI,
+        model_data_uri=CHAMPION_MODEL_URI,
+        environment=environment,
+    )
+
+
+def stop_serving(aws: Aws) -> None:
+    aws.sagemaker.delete_endpoint(EndpointName=PRODUCTION)
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=f"{PRODUCTION}-config")
+    aws.sagemaker.delete_model(ModelName=f"{PRODUCTION}-model")
 
 
 def jobs(aws: Aws) -> set[str]:
@@ -73,13 +96,14 @@ def input_uris(aws: Aws, job: str) -> dict[str, str]:
 
 
 def test_the_request_is_complete(settings: Settings, inputs: evaluate_model.Inputs) -> None:
-    model = evaluate_model.Model("champion", CHAMPION_IMAGE_URI, CHAMPION_MODEL_URI, "arn")
+    model = evaluate_model.Model("champion", CHAMPION_IMAGE_URI, CHAMPION_MODEL_URI, CHAMPION_SHA256, "arn")
 
     request = evaluate_model.evaluation_request(settings, inputs, model)
 
     assert (request.name, request.label) == ("flight-delays-evaluate-champion-0f9e8d7c", "champion")
     assert request.body == {
         "AppSpecification": {"ImageUri": CHAMPION_IMAGE_URI, "ContainerArguments": ["evaluate"]},
+        "Environment": {"SLIPWAY_MODEL_SHA256": CHAMPION_SHA256},
         "RoleArn": ROLE_ARN,
         "ProcessingInputs": [
             {
@@ -142,6 +166,7 @@ def test_both_models_are_scored_and_the_documents_written(
     champion = EvaluationReport.read(inputs.documents_dir, "champion")
     assert (challenger.image_uri, challenger.model_package_arn) == (IMAGE_URI, None)
     assert (champion.image_uri, champion.model_package_arn) == (CHAMPION_IMAGE_URI, champion_arn)
+    assert (challenger.model_sha256, champion.model_sha256) == (MODEL_SHA256, CHAMPION_SHA256)
     assert challenger.evaluation_uri == f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/challenger/evaluation.json"
     assert PromotionDecision.read(inputs.documents_dir, "decision").verdict == "Accepted"
     assert json.loads((inputs.documents_dir / "samples.json").read_text()) == SAMPLES
@@ -286,9 +311,7 @@ def test_a_second_run_scores_a_new_champion_and_not_the_old_ones_job(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
 ) -> None:
     evaluate_model.run(aws, settings, inputs)
-    for delete, name in (("endpoint", ""), ("endpoint_config", "-config"), ("model", "-model")):
-        key = {"endpoint": "EndpointName", "endpoint_config": "EndpointConfigName", "model": "ModelName"}[delete]
-        getattr(aws.sagemaker, f"delete_{delete}")(**{key: f"{PRODUCTION}{name}"})
+    stop_serving(aws)
     newer = f"s3://{BUCKET}/models/newer/output/model.tar.gz"
     serve_model_package(aws, PRODUCTION, image_uri=IMAGE_URI, model_data_uri=newer)
 
@@ -296,6 +319,61 @@ def test_a_second_run_scores_a_new_champion_and_not_the_old_ones_job(
 
     assert input_uris(aws, "flight-delays-evaluate-champion-0f9e8d7c-2")["model"] == newer
     assert "flight-delays-evaluate-challenger-0f9e8d7c-2" not in jobs(aws)
+
+
+def test_a_second_run_scores_a_model_that_was_replaced_meanwhile_anew(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
+) -> None:
+    evaluate_model.run(aws, settings, inputs)
+    put_scores(aws, "challenger", 0.65, model_sha256="0f" * 32)
+
+    evaluate_model.run(aws, settings, dataclasses.replace(inputs, model_sha256="0f" * 32))
+
+    environment = {
+        job: aws.sagemaker.describe_processing_job(ProcessingJobName=job)["Environment"]["SLIPWAY_MODEL_SHA256"]
+        for job in jobs(aws)
+    }
+    assert environment == {
+        "flight-delays-evaluate-challenger-0f9e8d7c": MODEL_SHA256,
+        "flight-delays-evaluate-challenger-0f9e8d7c-2": "0f" * 32,
+        "flight-delays-evaluate-champion-0f9e8d7c": CHAMPION_SHA256,
+    }
+
+
+@pytest.mark.usefixtures("champion_arn")
+@pytest.mark.parametrize("said", [{"model_sha256": "0f" * 32}, {"model_sha256": None}], ids=["another", "none"])
+def test_scores_of_another_model_than_the_challenger_fail_the_step(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, said: dict[str, Any]
+) -> None:
+    put_scores(aws, "challenger", 0.65, **said)
+
+    with pytest.raises(DocumentError, match=f"must have the scores of the model {MODEL_SHA256}, it has those of"):
+        evaluate_model.run(aws, settings, inputs)
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_scores_of_another_model_than_the_champion_reject(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_scores(aws, "champion", 0.64, model_sha256="0f" * 32)
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Rejected"
+    failure = EvaluationReport.read(inputs.documents_dir, "champion").failure
+    assert failure is not None
+    assert failure.endswith(f"must have the scores of the model {CHAMPION_SHA256}, it has those of {'0f' * 32}")
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_a_champion_that_was_registered_without_a_digest_is_scored(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop_serving(aws)
+    arn = serve_champion(aws)
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Accepted"
+    job = aws.sagemaker.describe_processing_job(ProcessingJobName="flight-delays-evaluate-champion-0f9e8d7c")
+    assert not job.get("Environment")
+    assert f"the champion {arn} was registered without a digest" in capsys.readouterr().out
 
 
 def test_a_summary_is_one_line_of_400_characters_at_most(settings: Settings) -> None:

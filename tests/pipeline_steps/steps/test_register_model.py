@@ -1,5 +1,6 @@
 """A model is registered with its evidence, once, and a rejected one with the reasons against it."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from tests.pipeline_steps.doubles import (
     EXECUTION_ID,
     IMAGE_URI,
     KEY_ARN,
+    MODEL_ARCHIVE_SHA256,
+    MODEL_DATA_URI,
+    MODEL_SHA256,
     ROLE_ARN,
-    answer_instead,
     record,
     script,
 )
@@ -29,6 +32,7 @@ from tests.pipeline_steps.doubles import (
 GROUP = "flight-delays"
 JOB = "flight-delays-train-0f9e8d7c"
 DATASET_URI = f"s3://{BUCKET}/datasets/{EXECUTION_ID}/"
+OF_THIS_EXECUTION = f"commit {COMMIT_ID}, execution {EXECUTION_ID}."
 EVALUATION_URI = f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/challenger/evaluation.json"
 CHAMPION_ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flight-delays/3"
 CHALLENGER = EvaluationReport(metrics={"roc_auc": 0.65}, rows=1400, evaluation_uri=EVALUATION_URI)
@@ -43,7 +47,9 @@ def inputs(tmp_path: Path) -> register_model.Inputs:
         execution_id=EXECUTION_ID,
         commit_id=COMMIT_ID,
         image_uri=IMAGE_URI,
-        model_data_uri=f"s3://{BUCKET}/models/{EXECUTION_ID}/{JOB}/output/model.tar.gz",
+        model_data_uri=MODEL_DATA_URI,
+        model_sha256=MODEL_SHA256,
+        model_archive_sha256=MODEL_ARCHIVE_SHA256,
         dataset_uri=DATASET_URI,
         data_version="ab" * 32,
         training_job_name=JOB,
@@ -88,9 +94,15 @@ def test_the_request_is_complete(settings: Settings, inputs: register_model.Inpu
 
     assert register_model.package_request(settings, inputs, evidence) == {
         "ModelPackageGroupName": GROUP,
-        "ModelPackageDescription": f"commit {COMMIT_ID}, execution {EXECUTION_ID}",
+        "ModelPackageDescription": f"{OF_THIS_EXECUTION} The challenger's roc_auc 0.65 is at least the limit 0.6.",
         "InferenceSpecification": {
-            "Containers": [{"Image": IMAGE_URI, "ModelDataUrl": inputs.model_data_uri}],
+            "Containers": [
+                {
+                    "Image": IMAGE_URI,
+                    "ModelDataUrl": MODEL_DATA_URI,
+                    "Environment": {"SLIPWAY_MODEL_SHA256": MODEL_SHA256},
+                }
+            ],
             "SupportedContentTypes": ["text/csv", "application/json"],
             "SupportedResponseMIMETypes": ["text/csv", "application/json"],
             "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large", "ml.m5.xlarge"],
@@ -102,6 +114,8 @@ def test_the_request_is_complete(settings: Settings, inputs: register_model.Inpu
             "commit": COMMIT_ID,
             "training_job": JOB,
             "image_digest": f"sha256:{'a1' * 32}",
+            "model_sha256": MODEL_SHA256,
+            "model_archive_sha256": MODEL_ARCHIVE_SHA256,
             "dataset_uri": DATASET_URI,
             "data_version": "ab" * 32,
             "verdict": "Accepted",
@@ -155,7 +169,7 @@ def test_an_accepted_model_is_registered_as_fit_to_deploy(
     package = packages(aws)[-1]
     assert exports == {"MODEL_PACKAGE_ARN": package["ModelPackageArn"], "MODEL_PACKAGE_VERSION": "2"}
     assert package["ModelApprovalStatus"] == "Approved"
-    assert package["ApprovalDescription"] == "The challenger's roc_auc 0.65 is at least the limit 0.6."
+    assert package["ModelPackageDescription"] == f"{OF_THIS_EXECUTION} {ACCEPTED.reasons[0]}"
     assert package["CustomerMetadataProperties"]["champion"] == CHAMPION_ARN
 
 
@@ -170,21 +184,21 @@ def test_a_rejected_model_is_registered_with_its_reasons_and_fails_the_step(
     assert str(failure.value) == "the challenger is rejected. roc_auc is below 0.6. log_loss is above 0.7."
     package = packages(aws)[-1]
     assert package["ModelApprovalStatus"] == "Rejected"
-    assert package["ApprovalDescription"] == "roc_auc is below 0.6. log_loss is above 0.7."
+    assert package["ModelPackageDescription"] == f"{OF_THIS_EXECUTION} roc_auc is below 0.6. log_loss is above 0.7."
     assert "- roc_auc is below 0.6.\n- log_loss is above 0.7.\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("length", "ending"), [(1024, "x"), (1025, "...")])
-def test_an_approval_description_has_1024_characters_at_most(
-    aws: Aws, settings: Settings, inputs: register_model.Inputs, length: int, ending: str
+@pytest.mark.parametrize(("more", "ending"), [(0, "xx"), (1, "...")])
+def test_a_description_has_1024_characters_at_most(
+    settings: Settings, inputs: register_model.Inputs, more: int, ending: str
 ) -> None:
-    write_documents(inputs.documents_dir, PromotionDecision(verdict="Accepted", reasons=("x" * length,)))
+    reason = "x" * (1024 - len(f"{OF_THIS_EXECUTION} ") + more)
+    decision = PromotionDecision(verdict="Accepted", reasons=(reason,))
 
-    register_model.run(aws, settings, inputs)
+    request = register_model.package_request(settings, inputs, register_model.Evidence(CHALLENGER, None, decision))
 
-    description = packages(aws)[-1]["ApprovalDescription"]
-    assert len(description) == 1024
-    assert description.endswith(ending)
+    assert len(request["ModelPackageDescription"]) == 1024
+    assert request["ModelPackageDescription"].endswith(ending)
 
 
 @pytest.mark.parametrize("decision", [ACCEPTED, REJECTED], ids=["accepted", "rejected"])
@@ -214,34 +228,26 @@ def test_a_second_run_that_decides_otherwise_registers_again(
     assert register_model.run(aws, settings, inputs)["MODEL_PACKAGE_VERSION"] == "3"
 
 
-def test_what_a_person_wrote_since_is_kept(aws: Aws, settings: Settings, inputs: register_model.Inputs) -> None:
-    write_documents(inputs.documents_dir, ACCEPTED)
-    arn = register_model.run(aws, settings, inputs)["MODEL_PACKAGE_ARN"]
-    written = {"ApprovalDescription": "withdrawn by hand", "ModelApprovalStatus": "Rejected"}
-    metadata = aws.sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
-    aws.sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=metadata, **written)
-
-    register_model.run(aws, settings, inputs)
-
-    assert packages(aws)[-1]["ApprovalDescription"] == "withdrawn by hand"
-
-
-def test_a_package_whose_description_is_missing_gets_it_by_a_second_run(
+def test_a_second_run_with_another_model_registers_again(
     aws: Aws, settings: Settings, inputs: register_model.Inputs
 ) -> None:
     write_documents(inputs.documents_dir, ACCEPTED)
+    register_model.run(aws, settings, inputs)
+    other = dataclasses.replace(inputs, model_sha256="0f" * 32)
 
-    def break_off(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        return 500, {"Error": {"Code": "InternalFailure", "Message": "try again"}}
+    assert register_model.run(aws, settings, other)["MODEL_PACKAGE_VERSION"] == "3"
 
-    answer_instead(aws.sagemaker, "UpdateModelPackage", break_off, times=1)
-    with pytest.raises(AwsError, match="could not describe the approval"):
-        register_model.run(aws, settings, inputs)
+
+def test_a_package_once_registered_is_never_changed(
+    aws: Aws, settings: Settings, inputs: register_model.Inputs
+) -> None:
+    write_documents(inputs.documents_dir, ACCEPTED)
+    changes = record(aws.sagemaker, "UpdateModelPackage")
 
     register_model.run(aws, settings, inputs)
+    register_model.run(aws, settings, inputs)
 
-    assert len(packages(aws)) == 2
-    assert packages(aws)[-1]["ApprovalDescription"] == ACCEPTED.reasons[0]
+    assert changes == []
 
 
 def test_only_packages_younger_than_the_training_job_are_looked_at(

@@ -1,8 +1,4 @@
-"""The only module that touches ministack, whose internals move: every hook that the local cloud hangs on is here.
-
-tests/local_cloud/test_ministack.py has a contract test for each of them. ministack is imported inside functions: it
-reads its settings from the environment when it is first imported, which `configure` fills.
-"""
+"""ministack as the platform that the added services plug into."""
 
 import asyncio
 import contextvars
@@ -16,6 +12,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from local_cloud import authorization
+from local_cloud.authorization import Check
+from local_cloud.ministack import corrections
+from local_cloud.ministack.access import AccessControl
+from local_cloud.ministack.decisions import DecisionLog
+from local_cloud.ministack.stack_roles import StackRoles
 from local_cloud.wire import JsonService, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ _SETTLED = {
     "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
 }
+_MAXIMUM_BODY_BYTES = 64 * 1024 * 1024
 _READING = ("Describe", "Get", "List", "BatchGet", "Head", "Filter")
 
 
@@ -60,6 +63,7 @@ class ResourceHandler(Protocol):
 def configure(*, port: int, account_id: str, region: str, state_dir: Path, log_level: str) -> None:
     """Set ministack up; call before anything else here, once in a process."""
     os.environ |= {
+        "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_ACCOUNT_ID": account_id,
@@ -68,6 +72,7 @@ def configure(*, port: int, account_id: str, region: str, state_dir: Path, log_l
         "STATE_DIR": str(state_dir / "ministack"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state_dir / "s3"),
+        "USE_SSL": "1",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": log_level,
@@ -77,26 +82,44 @@ def configure(*, port: int, account_id: str, region: str, state_dir: Path, log_l
 
 
 class Platform:
-    """What the added services plug into."""
+    """What the added services plug into.
 
-    def __init__(self) -> None:
+    Args:
+        account_id: the only account.
+        region: the only region.
+        decisions: a file that gets a line for each distinct decision of IAM.
+
+    Attributes:
+        access: who may do what.
+    """
+
+    def __init__(self, *, account_id: str, region: str, decisions: Path | None = None) -> None:
         self._app: Any = importlib.import_module("ministack.app")
         self._router: Any = importlib.import_module("ministack.core.router")
+        self._actions: Any = importlib.import_module("ministack.core.iam_actions")
         self._provisioners: Any = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks: Any = importlib.import_module("ministack.services.cloudformation.stacks")
         self._eventbridge: Any = importlib.import_module("ministack.services.eventbridge")
         self._persistence: Any = importlib.import_module("ministack.core.persistence")
+        self.access = AccessControl(
+            account_id=account_id, region=region, record=None if decisions is None else DecisionLog(decisions).record
+        )
+        StackRoles(self.access)
         self._routes: list[tuple[str, AsgiApp]] = []
-        self._event_targets: dict[str, StartTarget] = {}
+        self._event_targets: dict[str, tuple[str, StartTarget]] = {}
         self._added_types: set[str] = set()
         self._changed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._run_added_types_on_threads()
-        self._refuse_absent_images()
+        self._act_as_the_caller("cloudformation")
+        corrections.apply()
         self._deliver_to_added_targets()
 
     def add_service(self, service: JsonService) -> None:
-        """Serve an AWS service; one of ministack's own with that name is replaced."""
+        """Serve an AWS service; one of ministack's own with that name is replaced.
+
+        ministack checks the signature of its requests; what the caller may do is the service's own concern.
+        """
 
         async def handle(
             method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
@@ -104,6 +127,8 @@ class Platform:
             return await service.handle(headers, body)
 
         self._app.SERVICE_HANDLERS[service.name] = handle
+        self._act_as_the_caller(service.name)
+        self._actions.SERVICE_TO_IAM_NAMESPACE.pop(service.name, None)
         self._router.SERVICE_PATTERNS[service.name] = {
             "target_prefixes": [service.target_prefix + "."],
             "host_patterns": [],
@@ -133,16 +158,55 @@ class Platform:
         self._provisioners._RESOURCE_HANDLERS[type_name] = {"create": create, "update": update, "delete": delete}
         self._provisioners._REPLACING_PROPERTIES[type_name] = tuple(handler.replace_on)
 
+    def add_operations(self, service: JsonService) -> None:
+        """Serve those operations of one of ministack's services that `service` has, in place of ministack's own."""
+        original = self._app.SERVICE_HANDLERS[service.name]
+        added = frozenset(service.served_operations())
+
+        async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            if headers.get("x-amz-target", "").rpartition(".")[2] in added:
+                return await service.handle(headers, body)
+            return await original(method, path, headers, body, query)
+
+        self._app.SERVICE_HANDLERS[service.name] = handle
+        self._act_as_the_caller(service.name)
+
     def add_route(self, prefix: str, app: AsgiApp) -> None:
-        """Serve the paths below a prefix by an ASGI application of its own."""
+        """Serve the paths below a prefix by an ASGI application of its own, which sees to who may call it."""
         self._routes.append((prefix, app))
 
-    def add_event_target(self, service_name: str, start: StartTarget) -> None:
+    def add_signed_route(self, prefix: str, app: AsgiApp, service: str) -> None:
+        """Serve the paths below a prefix by an ASGI application that acts for whoever has signed the request.
+
+        Args:
+            prefix: of the paths.
+            app: called with the whole body read.
+            service: that the requests are signed for.
+        """
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                body = await _read_body(receive)
+                principal = self.access.authenticate(scope, body, service)
+            except ConnectionAbortedError:
+                return
+            except ServiceError as error:
+                await _answer_error(send, error)
+                return
+            with authorization.acting_as(principal):
+                await app(scope, _replaying(body, receive), send)
+
+        self._routes.append((prefix, serve))
+
+    def add_event_target(self, service_name: str, start: StartTarget, action: str) -> None:
         """Deliver events to rule targets of that service (the third part of the target's ARN).
 
-        `start(target_arn, event)` is called on a thread of its own.
+        Args:
+            service_name: such as `codepipeline`.
+            start: `start(target_arn, event)` is called on a thread of its own.
+            action: what the target's role must be allowed to do to the target.
         """
-        self._event_targets[service_name] = start
+        self._event_targets[service_name] = action, start
 
     def publish(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
         """Put an event of an AWS service on the default event bus; may be called from any thread."""
@@ -199,49 +263,84 @@ class Platform:
         if not target.rpartition(".")[2].startswith(_READING):
             self._changed = True
 
+    def _act_as_the_caller(self, service_name: str) -> None:
+        """Let what a service does be done by whoever has signed the request."""
+        original = self._app.SERVICE_HANDLERS[service_name]
+
+        async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            try:
+                principal = self.access.principal_of(headers, query)
+            except ServiceError as error:
+                answer = {"__type": error.code, "message": error.message}
+                return error.status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+            with authorization.acting_as(principal):
+                return await original(method, path, headers, body, query)
+
+        self._app.SERVICE_HANDLERS[service_name] = handle
+
     def _run_added_types_on_threads(self) -> None:
         """Our handlers block (an endpoint takes its time), so they must not run on the event loop."""
         original = self._stacks._runs_on_worker_thread
         self._stacks._runs_on_worker_thread = lambda kind: kind in self._added_types or original(kind)
-
-    def _refuse_absent_images(self) -> None:
-        """ECR's DescribeImages refuses an image that it does not have; ministack leaves it out."""
-        ecr: Any = importlib.import_module("ministack.services.ecr")
-        responses: Any = importlib.import_module("ministack.core.responses")
-        original = ecr._describe_images
-
-        def describe(request: dict[str, Any]) -> Any:
-            repository = request.get("repositoryName", "")
-            for image in request.get("imageIds") or [] if repository in ecr._repositories else []:
-                if ecr._find_image(repository, image) is None:
-                    wanted = ", ".join(f"{key}:'{image.get(key, 'null')}'" for key in ("imageDigest", "imageTag"))
-                    message = (
-                        f"The image with imageId {{{wanted}}} does not exist within the repository with name"
-                        f" '{repository}' in the registry with id '{os.environ['MINISTACK_ACCOUNT_ID']}'"
-                    )
-                    return responses.error_response_json("ImageNotFoundException", message, 400)
-            return original(request)
-
-        ecr._describe_images = describe
 
     def _deliver_to_added_targets(self) -> None:
         original = self._eventbridge._invoke_target
 
         def invoke(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
             arn = target.get("Arn", "")
-            start = self._event_targets.get(arn.split(":")[2] if arn.count(":") >= 5 else "")
-            if start is None:
+            added = self._event_targets.get(arn.split(":")[2] if arn.count(":") >= 5 else "")
+            if added is None:
                 original(target, event, rule, view)
                 return
             envelope = (view or self._eventbridge._pattern_event_view(event)).event_with_detail()
             assert self._loop is not None
-            self._loop.run_in_executor(None, _logged, start, arn, envelope)
+            self._loop.run_in_executor(None, self._deliver, target, rule.get("Arn", ""), envelope, *added)
 
         self._eventbridge._invoke_target = invoke
 
+    def _deliver(
+        self, target: dict[str, Any], rule_arn: str, event: dict[str, Any], action: str, start: StartTarget
+    ) -> None:
+        arn = target["Arn"]
+        try:
+            role = self.access.role_principal(
+                target.get("RoleArn", ""), "events", "events.amazonaws.com", source_arn=rule_arn
+            )
+            with authorization.acting_as(role):
+                authorization.authorize([Check(action, arn)])
+                start(arn, event)
+        except ServiceError as error:
+            logger.warning("an event was not delivered to %s: %s", arn, error.message)
+        except Exception:
+            logger.exception("an event could not be delivered to %s", arn)
 
-def _logged(start: StartTarget, arn: str, event: dict[str, Any]) -> None:
-    try:
-        start(arn, event)
-    except Exception:
-        logger.exception("an event could not be delivered to %s", arn)
+
+async def _read_body(receive: Receive) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > _MAXIMUM_BODY_BYTES:
+            raise ServiceError("RequestEntityTooLargeException", f"The body exceeds {_MAXIMUM_BODY_BYTES} bytes.", 413)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body first."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> MutableMapping[str, Any]:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+async def _answer_error(send: Send, error: ServiceError) -> None:
+    body = json.dumps({"message": error.message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"x-amzn-errortype", error.code.encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,257 @@
+"""`python -m audit.necessity`: which grants does a run fail without?
+
+Every role of a deployed delivery line is stripped of its policy. Then commits are pushed; whenever the pipeline fails,
+the grant that the failure names is given back and the failed actions are retried, until everything has succeeded. What
+was given back is what the line needs, and each of it was missed by name. What was never asked back is listed.
+"""
+
+import fnmatch
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.delivery_line import DeliveryLine
+
+_POLL_SECONDS = 1.0
+_START_SECONDS = 15.0
+_ENDED = ("Succeeded", "Failed", "Stopped", "Superseded")
+_STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+_PRODUCTION = "flight-delays-production"
+_STACKS = ("flight-delays-foundation", "flight-delays-pipeline")
+
+
+class StuckError(Exception):
+    """The line fails for a reason that no grant cures."""
+
+
+@dataclass(frozen=True, order=True)
+class Grant:
+    """One action on one resource pattern of one statement."""
+
+    role: str
+    policy: str
+    statement: int
+    action: str
+    pattern: str
+
+
+@dataclass
+class StrippedRoles:
+    """The roles of the stacks, to which grants are given back one by one."""
+
+    iam: Any
+    policies: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    given: set[Grant] = field(default_factory=set)
+
+    def strip(self, cloudformation: Any) -> None:
+        """Take all inline policies away from the roles of the stacks."""
+        for stack in _STACKS:
+            for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
+                if resource["ResourceType"] == "AWS::IAM::Role":
+                    role = resource["PhysicalResourceId"]
+                    self.labels[role] = resource["LogicalResourceId"]
+                    for policy in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                        document = self.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+                        self.policies[role, policy] = document["Statement"]
+                        self.iam.delete_role_policy(RoleName=role, PolicyName=policy)
+
+    def grants(self) -> Iterator[Grant]:
+        """Everything that the templates grant."""
+        for (role, policy), statements in self.policies.items():
+            for index, statement in enumerate(statements):
+                for action in _as_list(statement["Action"]):
+                    for pattern in _as_list(statement["Resource"]):
+                        yield Grant(role, policy, index, action, pattern)
+
+    def missing(self, role: str, action: str, resource: str) -> Grant | None:
+        """The grant that would allow this and has not been given back yet."""
+        fitting = (
+            grant
+            for grant in self.grants()
+            if (grant.role, grant.action) == (role, action) and fnmatch.fnmatchcase(resource, grant.pattern)
+        )
+        return next((grant for grant in fitting if grant not in self.given), None)
+
+    def give(self, grant: Grant) -> None:
+        """Give a grant back, under its statement's condition."""
+        self.given.add(grant)
+        mine = sorted(given for given in self.given if (given.role, given.policy) == (grant.role, grant.policy))
+        statements = []
+        for one in mine:
+            original = self.policies[one.role, one.policy][one.statement]
+            statements.append({**original, "Action": one.action, "Resource": one.pattern})
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.iam.put_role_policy(RoleName=grant.role, PolicyName=grant.policy, PolicyDocument=document)
+
+
+class Refusals:
+    """What IAM has refused to roles, from the local cloud's record."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[tuple[str, str, str]]:
+        """Role, action and resource of each refusal since the last look."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        fresh, self._read = lines[self._read :], len(lines)
+        found = [json.loads(line) for line in fresh]
+        return [(one["role"], one["action"], one["resource"]) for one in found if one["role"] and not one["allowed"]]
+
+
+class Experiment:
+    """A delivery line whose roles get back what its runs fail without."""
+
+    def __init__(self, line: DeliveryLine, decisions: Path, console: Console) -> None:
+        self._line = line
+        self._console = console
+        self._refusals = Refusals(decisions)
+        self._pipeline = line.client("codepipeline")
+        self._cloudformation = line.client("cloudformation")
+        self.roles = StrippedRoles(line.client("iam"))
+        self.named: set[Grant] = set()
+        self.refused: set[Grant] = set()
+
+    def run(self) -> None:
+        """Strip the roles, then push until a first model and a second one are in production."""
+        self.roles.strip(self._cloudformation)
+        for trees in (100, 101):
+            self._line.edit("slipway.yaml", r"trees: \d+", f"trees: {trees}")
+            self._line.edit("README.md", r"\A", f"{trees}\n")
+            self._succeed(self._start())
+
+    def _start(self) -> str:
+        """Push; gives the id of the execution that it starts, once it may."""
+        before = self._newest()
+        while True:
+            self._line.commit("A commit")
+            self._line.push()
+            deadline = time.monotonic() + _START_SECONDS
+            while time.monotonic() < deadline:
+                if (newest := self._newest()) != before and newest is not None:
+                    return newest
+                time.sleep(_POLL_SECONDS)
+            self._give_back("(a push starts nothing)")
+            self._line.edit("README.md", r"\A", "again\n")
+
+    def _newest(self) -> str | None:
+        executions = self._line.executions()
+        return executions[0]["pipelineExecutionId"] if executions else None
+
+    def _succeed(self, execution: str) -> None:
+        while (status := self._settled(execution)) != "Succeeded":
+            if status != "Failed":
+                raise StuckError(f"the execution is {status}")
+            told = self._line.slipway("status", check=False).stdout
+            self._give_back(told)
+            self._clear_production()
+            self._retry(execution)
+
+    def _settled(self, execution: str) -> str:
+        while True:
+            watched = self._line.slipway("watch", execution, check=False)
+            if watched.returncode == 3:
+                self._line.slipway("approve", "--comment", "an experiment", check=False)
+                continue
+            answer = self._pipeline.get_pipeline_execution(pipelineName="flight-delays", pipelineExecutionId=execution)
+            status: str = answer["pipelineExecution"]["status"]
+            if status in _ENDED:
+                return status
+
+    def _give_back(self, told: str) -> None:
+        """Give back what the failure names; if it names nothing, all that was refused."""
+        refused = [self.roles.missing(*refusal) for refusal in self._refusals.new()]
+        missing = {grant for grant in refused if grant is not None}
+        self.refused |= missing
+        open_refusals = {grant for grant in self.refused if grant not in self.roles.given}
+        named = {grant for grant in open_refusals if grant.action in told}
+        for grant in sorted(named or missing):
+            self._console.print(
+                f"[green]+[/green] {self.roles.labels[grant.role]}  {grant.action}  {grant.pattern}"
+                + ("" if named else "  [yellow](not named)[/yellow]"),
+                soft_wrap=True,
+            )
+            self.roles.give(grant)
+        self.named |= named
+        if not (named or missing):
+            raise StuckError(f"the line fails, and no grant would cure it:\n{told}")
+
+    def _clear_production(self) -> None:
+        """A stack that could not be created stands in the way; the pipeline never deletes production."""
+        try:
+            stack = self._cloudformation.describe_stacks(StackName=_PRODUCTION)["Stacks"][0]
+        except self._cloudformation.exceptions.ClientError:
+            return
+        if stack["StackStatus"] in _STUCK:
+            self._cloudformation.delete_stack(StackName=_PRODUCTION)
+            self._cloudformation.get_waiter("stack_delete_complete").wait(
+                StackName=_PRODUCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
+
+    def _retry(self, execution: str) -> None:
+        state = self._pipeline.get_pipeline_state(name="flight-delays")
+        failed = next(
+            stage["stageName"]
+            for stage in state["stageStates"]
+            if stage.get("latestExecution", {}).get("status") == "Failed"
+            and stage["latestExecution"]["pipelineExecutionId"] == execution
+        )
+        self._pipeline.retry_stage_execution(
+            pipelineName="flight-delays", stageName=failed, pipelineExecutionId=execution,
+            retryMode="FAILED_ACTIONS",
+        )  # fmt: skip
+
+
+def _as_list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _show(console: Console, experiment: Experiment, seconds: float) -> None:
+    roles = experiment.roles
+    grants = list(roles.grants())
+    table = Table(
+        "role", "grants", "missed by name", "missed", "refused, run goes on", "never asked", title="Necessity"
+    )
+    for role, label in sorted(roles.labels.items(), key=lambda item: item[1]):
+        mine = {grant for grant in grants if grant.role == role}
+        given, refused = mine & roles.given, mine & experiment.refused
+        counts = (mine, given & experiment.named, given, refused - given, mine - given - refused)
+        table.add_row(label, *(str(len(one)) for one in counts))
+    console.print(table)
+    for grant in sorted(set(grants) - roles.given):
+        what = "the run goes on without" if grant in experiment.refused else "never asked"
+        console.print(f"{what}: {roles.labels[grant.role]}  {grant.action}  {grant.pattern}", soft_wrap=True)
+    named = len(roles.given & experiment.named)
+    console.print(f"{len(grants)} grants: {len(roles.given)} missed, {named} of them by name; {seconds / 60:.1f} min")
+
+
+def main() -> int:
+    """Run the experiment on a line of its own and print what it found; 0 if every missed grant was named."""
+    console = Console(width=160, highlight=False)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="slipway-necessity-") as folder:
+        decisions = Path(folder) / "decisions.jsonl"
+        (Path(folder) / "line").mkdir()
+        line = DeliveryLine.make(Path(folder) / "line", {"LOCAL_CLOUD_DECISIONS": str(decisions)})
+        try:
+            console.print("Deploying a delivery line ...")
+            line.slipway("up", "--port", str(line.port))
+            experiment = Experiment(line, decisions, console)
+            experiment.run()
+        finally:
+            line.slipway("down", check=False)
+    _show(console, experiment, time.monotonic() - began)
+    return 0 if experiment.roles.given == experiment.named else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
