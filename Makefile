@@ -2,6 +2,8 @@
 #   make demo     from a clone to a served model, on this machine
 #   make test     the whole test suite
 #   make check    ruff, mypy, import-linter, and cfn-lint on the synthesized templates
+#   make audit    what every role may do and did, and what cdk-nag, cfn-lint and checkov say
+#   make permissions  take every permission away and give back what the runs fail without (a quarter of an hour)
 #   make lock     after a change of a requirements*.in or package.json
 
 PYTHON ?= python3
@@ -11,7 +13,11 @@ export PATH := $(BIN):$(PATH)
 export SLIPWAY_DEMO_STARTED := $(shell date +%s)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: setup demo test check lint templates lock benchmark clean
+# What IAM decided in the last run of the tests.
+DECISIONS := $(CURDIR)/build/decisions.jsonl
+RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECISIONS) python -m pytest
+
+.PHONY: setup demo test check lint templates audit findings permissions lock benchmark clean
 
 setup: $(VENV)/.installed node_modules/.installed
 
@@ -33,7 +39,7 @@ demo: setup
 	@slipway demo
 
 test: setup
-	@python -m pytest
+	@$(RECORDED)
 
 check: setup lint templates
 
@@ -50,6 +56,25 @@ templates:
 	SLIPWAY_OVERLAY=local CDK_OUTDIR=build/templates/local python app.py
 	cfn-lint build/templates/*/*.template.json build/templates/*/assembly-*/*.template.json
 
+# checkov pins a boto3 of its own, so it lives apart.
+build/checkov/.installed: audit/requirements-checkov.txt $(VENV)/.installed
+	@echo "Setting up checkov ..."
+	@uv venv --quiet --clear build/checkov
+	@VIRTUAL_ENV=build/checkov uv pip install --quiet --require-hashes -r audit/requirements-checkov.txt
+	@touch $@
+
+# The audit of a fresh run of the whole pipeline.
+audit: setup
+	@$(RECORDED) tests/test_delivery_line.py
+	@$(MAKE) --no-print-directory findings
+
+# The audit of what the last test run recorded.
+findings: setup build/checkov/.installed
+	@python -m audit --decisions $(DECISIONS)
+
+permissions: setup
+	@python -m audit.necessity
+
 lock:
 	$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.txt
 	$(LOCK) model_code/requirements.in -o model_code/requirements.txt
@@ -58,6 +83,7 @@ lock:
 	$(LOCK) tests/model_code/requirements.in -c model_code/requirements.txt -o tests/model_code/requirements.txt
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) audit/requirements-checkov.in -o audit/requirements-checkov.txt
 	npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 benchmark: setup

@@ -55,7 +55,7 @@ class Findings:
         patterns = [(role, grant) for role, grant in grants if policies.is_wild(grant.resource)]
         wild = {(grant.role, grant.resource) for _, grant in patterns}
         unexplained = {(grant.role, grant.resource) for role, grant in patterns if role.wildcard_reason(grant) is None}
-        unused = [role.unused_reason(grant) for role, grant in grants if not self.is_used(grant)]
+        unused = [role.unused_reason(grant) for role, grant in grants if not self.is_used(role, grant)]
         recorded = self.usage is not None
         accepted = [bool(finding.reason) for finding in self.nag.findings]
         return [
@@ -78,6 +78,6 @@ class Findings:
         """Every grant beside its role."""
         return [(role, grant) for role in self.roles for grant in sorted(role.grants)]
 
-    def is_used(self, grant: Grant) -> bool:
-        """Whether the recorded run has used a grant."""
-        return self.usage is not None and grant in self.usage.used
+    def is_used(self, role: AuditedRole, grant: Grant) -> bool:
+        """Whether the recorded run has used a role's grant."""
+        return self.usage is not None and self.usage.uses(role, grant)

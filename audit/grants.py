@@ -69,6 +69,11 @@ class Grant:
     condition: str = ""
     condition_keys: tuple[str, ...] = ()
 
+    @property
+    def request(self) -> tuple[str, str]:
+        """What it allows, whatever the condition."""
+        return self.action, self.resource
+
     def __str__(self) -> str:
         condition = f" if {self.condition}" if self.condition else ""
         return f"{self.action} on {short(self.resource)}{condition}"

@@ -1,7 +1,6 @@
 """Prints the audit: tables, what is at fault with the next step to take, and the figures."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from rich import box
 from rich.console import Console
@@ -12,7 +11,7 @@ from audit import policies
 from audit.faults import Fault
 from audit.findings import Findings
 from audit.grants import AuditedRole, Trust, short
-from audit.variants import ISOLATED
+from audit.variants import NETWORKS
 
 _NOT_RECORDED = "-"
 _MAX_NAMES = 3
@@ -45,13 +44,15 @@ def _add(table: Table, *cells: str) -> None:
 
 
 def _roles(findings: Findings) -> Table:
-    table = _table("Roles", "role", "assumed by")
-    for column in ("grants", "in a VPC only", "used", "unused, reason", "no reason", "wildcards"):
+    table = _table("Roles and their grants, in each kind of network", "role", "assumed by")
+    for column in (*NETWORKS, "used", "unused, reason", "no reason", "wildcards"):
         table.add_column(column, justify="right")
-    for stack, roles in groupby(findings.roles, lambda role: role.id.stack):
+    stacks = list(dict.fromkeys(role.id.stack for role in findings.roles))
+    for stack in stacks:
         table.add_row(Text(stack, style="bold"))
-        for role in roles:
-            _add(table, f"  {role.id}", ", ".join(map(_trust, sorted(role.trusted))), *_counts(findings, role))
+        for role in findings.roles:
+            if role.id.stack == stack:
+                _add(table, f"  {role.id}", ", ".join(map(_trust, sorted(role.trusted))), *_counts(findings, role))
     return table
 
 
@@ -60,12 +61,12 @@ def _trust(trust: Trust) -> str:
 
 
 def _counts(findings: Findings, role: AuditedRole) -> Iterator[str]:
-    yield str(len(role.grants))
-    yield _count(sum(ISOLATED not in networks for networks in role.grants.values()))
+    for network in NETWORKS:
+        yield _count(sum(network in networks for networks in role.grants.values()))
     if findings.usage is None:
         yield from (_NOT_RECORDED,) * 3
     else:
-        unused = [role.unused_reason(grant) for grant in role.grants if not findings.is_used(grant)]
+        unused = [role.unused_reason(grant) for grant in role.grants if not findings.is_used(role, grant)]
         yield _count(len(role.grants) - len(unused))
         yield _count(len(unused) - unused.count(None))
         yield _count(unused.count(None))
@@ -101,7 +102,7 @@ def _unused(findings: Findings) -> Table:
     rows: dict[tuple[str, str], set[str]] = {}
     for role, grant in findings.grants():
         reason = role.unused_reason(grant)
-        if reason is not None and not findings.is_used(grant):
+        if reason is not None and not findings.is_used(role, grant):
             rows.setdefault((str(grant), reason), set()).add(str(role.id))
     for (grant_text, reason), roles in sorted(rows.items(), key=lambda row: (row[0][1], row[0])):
         _add(table, grant_text, _listed(roles), reason)

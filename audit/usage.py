@@ -46,6 +46,13 @@ class Usage:
     refused: tuple[Decision, ...]
     strangers: tuple[Decision, ...]
 
+    def uses(self, role: AuditedRole, grant: Grant) -> bool:
+        """Whether a grant was used, be it as the same grant under the condition of another kind of network."""
+        if grant in self.used:
+            return True
+        elsewhere = [other for other, networks in role.grants.items() if not networks & role.grants[grant]]
+        return any(other in self.used and other.request == grant.request for other in elsewhere)
+
 
 def read(path: Path) -> list[Decision]:
     """The decisions on roles of stacks, from a recording.
@@ -110,10 +117,10 @@ def faults(roles: Iterable[AuditedRole], usage: Usage) -> Iterator[Fault]:
     for role in roles:
         for grant in sorted(role.grants):
             reason = role.unused_reason(grant)
-            if reason is None and grant not in usage.used:
+            if reason is None and not usage.uses(role, grant):
                 move = "remove it, or say why it stays: allow(..., unused={...})"
                 yield Fault(str(role.id), f"{grant} is never used", move)
-            elif reason is not None and grant in usage.used:
+            elif reason is not None and usage.uses(role, grant):
                 yield Fault(str(role.id), f"{grant} is used, but its reason says: {reason}", "remove the reason")
     for decision in usage.strangers[:_MAX_EXAMPLES]:
         what = f"{decision.action} on {short(decision.resource)} was allowed by a grant that the templates do not have"

@@ -8,10 +8,8 @@ from typing import Any
 import settings as settings_file
 from settings import LOCAL_OVERLAY, Settings
 
-ISOLATED = "isolated"
-
-_NETWORKS: Mapping[str, Mapping[str, Any]] = {
-    ISOLATED: {"mode": "isolated"},
+NETWORKS: Mapping[str, Mapping[str, Any]] = {
+    "isolated": {"mode": "isolated"},
     "vpc": {"mode": "vpc"},
     "given vpc": {
         "mode": "vpc",
@@ -44,7 +42,7 @@ class Variant:
     def settings(self, path: Path) -> Settings:
         """The project's settings in this variant."""
         document = settings_file.load(path, self.overlay).model_dump(mode="json")
-        return Settings.model_validate({**document, "network": _NETWORKS[self.network]})
+        return Settings.model_validate({**document, "network": NETWORKS[self.network]})
 
 
-VARIANTS = tuple(Variant(overlay, network) for overlay in ("", LOCAL_OVERLAY) for network in _NETWORKS)
+VARIANTS = tuple(Variant(overlay, network) for overlay in ("", LOCAL_OVERLAY) for network in NETWORKS)

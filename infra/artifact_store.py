@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from infra import permissions
+from infra.permission import Permission
 
 SOURCE = "Source"
 TEMPLATES = "Templates"
 EVALUATION = "Evaluation"
+
+_OBJECTS_ARE_NAMED_BY_CODEPIPELINE = "CodePipeline names the objects of an artifact"
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,28 @@ class ArtifactStore:
     key: kms.IKey
     pipeline_name: str
 
-    def access(self, *, reads: Sequence[str], writes: Sequence[str]) -> list[iam.PolicyStatement]:
+    def access(self, *, reads: Sequence[str], writes: Sequence[str]) -> list[Permission]:
         """Read some artifacts by name and write others."""
         statements = [
-            permissions.allow("s3:GetObject", "s3:GetObjectVersion", on=[self._objects(name) for name in reads]),
+            permissions.allow(
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                on=[self._objects(name) for name in reads],
+                wildcard=_OBJECTS_ARE_NAMED_BY_CODEPIPELINE,
+            ),
             permissions.allow("s3:GetBucketAcl", "s3:GetBucketLocation", on=self.bucket.bucket_arn),
             permissions.encrypt(self.key),
         ]
         if writes:
             places = [self._objects(name) for name in writes]
-            statements.append(permissions.allow("s3:PutObject", "s3:AbortMultipartUpload", on=places))
+            statements.append(
+                permissions.allow(
+                    "s3:PutObject", "s3:AbortMultipartUpload", on=places, wildcard=_OBJECTS_ARE_NAMED_BY_CODEPIPELINE
+                )
+            )
         return statements
 
-    def full_access(self) -> list[iam.PolicyStatement]:
+    def full_access(self) -> list[Permission]:
         """Read and write all artifacts, as the pipeline itself does."""
         return [
             permissions.allow(
@@ -47,6 +58,7 @@ class ArtifactStore:
                 "s3:GetObjectVersion",
                 "s3:PutObject",
                 on=self.bucket.arn_for_objects(f"{self.pipeline_name[:20]}/*"),
+                wildcard="the pipeline moves all of its artifacts, whose objects CodePipeline names",
             ),
             permissions.allow(
                 "s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", on=self.bucket.bucket_arn

@@ -5,13 +5,13 @@ from typing import Any
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import names, permissions
 from infra.artifact_store import ArtifactStore
+from infra.permission import Permission
 
 
 class BuildProject(Construct):
@@ -33,7 +33,7 @@ class BuildProject(Construct):
         artifacts: ArtifactStore,
         reads: Sequence[str],
         writes: Sequence[str],
-        statements: Sequence[iam.PolicyStatement],
+        statements: Sequence[Permission],
         timeout: Duration,
         privileged: bool,
     ) -> None:

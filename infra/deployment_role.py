@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra import names, permissions
+from infra.permission import Permission
 from infra.vpc_config import VpcConfig
 
 
@@ -38,7 +39,7 @@ class DeploymentRole(Construct):
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
             statements=[
                 *self._own_resources(project, environment, vpc_config),
-                permissions.allow("sagemaker:DescribeModelPackage", on=names.model_package_arns(project)),
+                permissions.describe_model_packages(project),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
                 permissions.allow("kms:DescribeKey", on=key.key_arn),
                 permissions.encrypt_volumes(key),
@@ -46,27 +47,32 @@ class DeploymentRole(Construct):
         )
 
     @staticmethod
-    def _own_resources(project: str, environment: str, vpc_config: VpcConfig | None) -> list[iam.PolicyStatement]:
+    def _own_resources(project: str, environment: str, vpc_config: VpcConfig | None) -> list[Permission]:
         generated = names.generated_names(project, environment)
         endpoint = names.sagemaker_arn("endpoint", names.endpoint_name(project, environment))
         configs = [names.sagemaker_arn("endpoint-config", name) for name in generated]
         models = [names.sagemaker_arn("model", name) for name in generated]
+        confined, reason = permissions.confined(vpc_config), names.NAMES_ARE_GENERATED
         return [
-            permissions.allow("sagemaker:CreateModel", on=models, when=permissions.confined(vpc_config)),
-            permissions.allow("sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models),
+            permissions.allow("sagemaker:CreateModel", on=models, when=confined, wildcard=reason),
+            permissions.allow("sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models, wildcard=reason),
             permissions.allow(
                 "sagemaker:CreateEndpointConfig",
                 "sagemaker:DeleteEndpointConfig",
                 "sagemaker:DescribeEndpointConfig",
                 on=configs,
+                wildcard=reason,
             ),
             # Both are checked against the endpoint and against its config.
-            permissions.allow("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[endpoint, *configs]),
+            permissions.allow(
+                "sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[endpoint, *configs], wildcard=reason
+            ),
             permissions.allow("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", on=endpoint),
             permissions.allow(
                 "sagemaker:AddTags",
                 "sagemaker:DeleteTags",
                 "sagemaker:ListTags",
                 on=[endpoint, *configs, *models],
+                wildcard=reason,
             ),
         ]

@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import names, permissions
+from infra.permission import Permission
 from infra.vpc_config import VpcConfig
 from settings import Settings
 
@@ -43,21 +44,23 @@ class ExecutionRoles(Construct):
             "Processing",
             reads=[settings.data.prefix, DATASETS, MODELS],
             writes=[DATASETS, EVALUATIONS],
-            logs=(names.PROCESSING_LOG_GROUP, names.prepare_jobs(settings.name), names.evaluate_jobs(settings.name)),
+            logs=permissions.write_job_logs(
+                names.PROCESSING_LOG_GROUP, names.prepare_jobs(settings.name), names.evaluate_jobs(settings.name)
+            ),
         )
         self.training = self._role(
             "Training",
             reads=[DATASETS],
             writes=[MODELS],
-            logs=(names.TRAINING_LOG_GROUP, names.train_jobs(settings.name)),
+            logs=permissions.write_job_logs(names.TRAINING_LOG_GROUP, names.train_jobs(settings.name)),
         )
         self.endpoint = self._role(
             "Endpoint",
             reads=[MODELS],
             writes=[],
-            logs=(f"/aws/sagemaker/Endpoints/{settings.name}-*", "*"),
-            # EC2 checks it against no resource; the developer guide asks for it beside what jobs need.
-            in_a_vpc=[permissions.allow("ec2:DescribeVpcEndpoints", on=permissions.ANY)],
+            logs=permissions.write_endpoint_logs(settings.name, *names.ENVIRONMENTS),
+            # The developer guide asks for it beside what jobs need.
+            in_a_vpc=[permissions.describe_network("ec2:DescribeVpcEndpoints")],
         )
 
     def _role(
@@ -66,8 +69,8 @@ class ExecutionRoles(Construct):
         *,
         reads: Sequence[str],
         writes: Sequence[str],
-        logs: Sequence[str],
-        in_a_vpc: Sequence[iam.PolicyStatement] = (),
+        logs: Sequence[Permission],
+        in_a_vpc: Sequence[Permission] = (),
     ) -> iam.Role:
         statements = [
             *permissions.read_objects(self._bucket, *reads),
@@ -75,7 +78,7 @@ class ExecutionRoles(Construct):
             permissions.encrypt(self._key) if writes else permissions.decrypt(self._key),
             permissions.encrypt_volumes(self._key),
             *permissions.pull_images(self._repository),
-            *permissions.write_job_logs(*logs),
+            *logs,
             permissions.publish_metrics(),
             *([*permissions.connect_instances(self._vpc_config), *in_a_vpc] if self._vpc_config else []),
         ]

@@ -72,10 +72,19 @@ class FoundationStack(Stack):
         )
         groups = [names.build_log_group(f"{settings.name}-*")]
         groups += [names.flow_log_group(settings.name)] if settings.network.makes_vpc else []
-        # The statement is that of CloudWatch Logs' user guide, "Encrypt log data ... using AWS Key Management Service".
+        # The statement is that of CloudWatch Logs' user guide, "Encrypt log data ... using AWS Key Management Service",
+        # its wildcards written out for a key that encrypts data.
         encrypt_logs = iam.PolicyStatement(
             principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
-            actions=["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            actions=[
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
             resources=["*"],  # in a key's policy, the key
             conditions={
                 "ArnLike": {"kms:EncryptionContext:aws:logs:arn": [names.log_group_arn(group) for group in groups]}

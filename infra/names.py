@@ -6,6 +6,12 @@ STAGING = "staging"
 PRODUCTION = "production"
 ENVIRONMENTS = (STAGING, PRODUCTION)
 
+# Why there is a wildcard in the patterns below.
+JOBS_END_WITH_THE_EXECUTION = "a job's name ends with the pipeline execution that started it"
+VERSIONS_ARE_NUMBERED = "the versions of the group are numbered as they are registered"
+NAMES_ARE_GENERATED = "CloudFormation ends a name that it generates with random characters"
+STACKS_END_WITH_AN_ID = "a stack's ARN ends with an id that it gets when it is created"
+
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PROCESSING_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
@@ -80,6 +86,11 @@ def model_package_arns(group: str) -> str:
 def ec2_arn(kind: str, resource_id: str, *, account: str = Aws.ACCOUNT_ID) -> str:
     """ARN of an EC2 resource such as `subnet/ID`."""
     return f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{account}:{kind}/{resource_id}"
+
+
+def endpoint_log_group(project: str, environment: str) -> str:
+    """Name of the log group of an environment's endpoint."""
+    return f"/aws/sagemaker/Endpoints/{endpoint_name(project, environment)}"
 
 
 def build_log_group(build_project: str) -> str:

@@ -15,15 +15,32 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import names
+from infra.explanations import explain
+from infra.permission import Permission
 from infra.vpc_config import VpcConfig
 
-ANY = "*"  # only for actions that AWS does not check against a resource; each use says so
+ANY = "*"  # only for actions that AWS does not check against a resource
+_OBJECTS_ARE_NAMED_BY_THEIR_WRITER = "objects are named as they are written; the prefix is the limit"
 
 
-def allow(*actions: str, on: str | Sequence[str], when: Mapping[str, Any] | None = None) -> iam.PolicyStatement:
-    """A statement that allows actions on resources, under conditions if any."""
+def allow(
+    *actions: str,
+    on: str | Sequence[str],
+    when: Mapping[str, Any] | None = None,
+    wildcard: str | None = None,
+    unused: Mapping[str, str] | None = None,
+) -> Permission:
+    """Allow actions on resources.
+
+    Args:
+        actions: exact names.
+        on: ARNs, or patterns of them.
+        when: the conditions.
+        wildcard: why there is a wildcard in `on`; every wildcard has its reason.
+        unused: of actions that no run on the local cloud uses, why they are there.
+    """
     resources = [on] if isinstance(on, str) else list(on)
-    return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=when)
+    return Permission(actions, resources, when, wildcard, unused or {})
 
 
 def service(name: str, *, source_arn: str | None = None) -> iam.IPrincipal:
@@ -43,68 +60,78 @@ def service(name: str, *, source_arn: str | None = None) -> iam.IPrincipal:
     return iam.ServicePrincipal(name, conditions=conditions)
 
 
-def role(
-    scope: Construct, role_id: str, *, assumed_by: iam.IPrincipal, statements: Sequence[iam.PolicyStatement]
-) -> iam.Role:
+def role(scope: Construct, role_id: str, *, assumed_by: iam.IPrincipal, statements: Sequence[Permission]) -> iam.Role:
     """A role for an AWS service with its policy inside, so that neither ever exists without the other."""
-    policy = iam.PolicyDocument(statements=statements)
-    return iam.Role(scope, role_id, assumed_by=assumed_by, inline_policies={"Permissions": policy})
+    policy = iam.PolicyDocument(statements=[permission.statement() for permission in statements])
+    made = iam.Role(scope, role_id, assumed_by=assumed_by, inline_policies={"Permissions": policy})
+    explain(made, statements)
+    return made
 
 
-def pass_role(passed: iam.IRole, *, to: str) -> iam.PolicyStatement:
+def pass_role(passed: iam.IRole, *, to: str) -> Permission:
     """Hand a role to one AWS service, and to no other."""
     return allow("iam:PassRole", on=passed.role_arn, when={"StringEquals": {"iam:PassedToService": to}})
 
 
-def list_objects(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+def get_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
+    """Read objects under prefixes of a bucket by their names."""
+    return allow("s3:GetObject", on=_objects(bucket, prefixes), wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER)
+
+
+def list_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     """List what lies under prefixes of a bucket."""
     listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
     return allow("s3:ListBucket", on=bucket.bucket_arn, when=listed)
 
 
-def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:
+def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[Permission]:
     """Read and list what lies under prefixes of a bucket."""
     return [
-        allow("s3:GetObject", on=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]),
+        get_objects(bucket, *prefixes),
         allow("s3:GetBucketLocation", on=bucket.bucket_arn),
         list_objects(bucket, *prefixes),
     ]
 
 
-def write_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:
+def write_objects(bucket: s3.IBucket, *prefixes: str) -> list[Permission]:
     """Write under prefixes of a bucket."""
-    places = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
-    return [allow("s3:PutObject", "s3:AbortMultipartUpload", on=places)]
+    places = _objects(bucket, prefixes)
+    return [allow("s3:PutObject", "s3:AbortMultipartUpload", on=places, wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER)]
 
 
-def decrypt(key: kms.IKey) -> iam.PolicyStatement:
+def _objects(bucket: s3.IBucket, prefixes: Sequence[str]) -> list[str]:
+    return [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+
+
+def decrypt(key: kms.IKey) -> Permission:
     """Read what a key protects."""
     return allow("kms:Decrypt", "kms:DescribeKey", on=key.key_arn)
 
 
-def encrypt(key: kms.IKey) -> iam.PolicyStatement:
+def encrypt(key: kms.IKey) -> Permission:
     """Write what a key protects, and read it: an upload in parts reads its own parts."""
     return allow("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", on=key.key_arn)
 
 
-def encrypt_volumes(key: kms.IKey) -> iam.PolicyStatement:
+def encrypt_volumes(key: kms.IKey) -> Permission:
     """Let SageMaker attach volumes that a key protects to its instances."""
     for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     return allow("kms:CreateGrant", on=key.key_arn, when=for_aws)
 
 
-def log_in_to_registry() -> iam.PolicyStatement:
-    """Get a password for the container registry. AWS has no resource for it: it is the same for all repositories."""
-    return allow("ecr:GetAuthorizationToken", on=ANY)
+def log_in_to_registry() -> Permission:
+    """Get a password for the container registry."""
+    no_resource = "AWS checks it against no resource: the password is the same for all repositories"
+    return allow("ecr:GetAuthorizationToken", on=ANY, wildcard=no_resource)
 
 
-def pull_images(repository: ecr.IRepository) -> list[iam.PolicyStatement]:
+def pull_images(repository: ecr.IRepository) -> list[Permission]:
     """Pull images of one repository."""
     actions = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
     return [log_in_to_registry(), allow(*actions, on=repository.repository_arn)]
 
 
-def push_images(repository: ecr.IRepository) -> iam.PolicyStatement:
+def push_images(repository: ecr.IRepository) -> Permission:
     """Push images to one repository, and look for those that are there."""
     return allow(
         "ecr:CompleteLayerUpload",
@@ -117,43 +144,67 @@ def push_images(repository: ecr.IRepository) -> iam.PolicyStatement:
     )
 
 
-def read_scans(repository: ecr.IRepository) -> list[iam.PolicyStatement]:
+def read_scans(repository: ecr.IRepository) -> list[Permission]:
     """Read what scans of one repository's images found, and start one where ECR has not.
 
     Under enhanced scanning ECR asks Amazon Inspector in the caller's name (Amazon ECR user guide, "IAM permissions
-    required for enhanced scanning"). AWS has no resource for that; that ECR asks, and not the caller, is the limit.
+    required for enhanced scanning").
     """
     asked_by_ecr = {"Bool": {"aws:ViaAWSService": "true"}}
+    no_resource = "AWS checks it against no resource; that ECR asks, and not the caller, is the limit"
     return [
         allow("ecr:DescribeImageScanFindings", "ecr:StartImageScan", on=repository.repository_arn),
-        allow("inspector2:ListCoverage", "inspector2:ListFindings", on=ANY, when=asked_by_ecr),
+        allow("inspector2:ListCoverage", "inspector2:ListFindings", on=ANY, when=asked_by_ecr, wildcard=no_resource),
     ]
 
 
-def write_job_logs(log_group: str, *streams: str) -> list[iam.PolicyStatement]:
-    """Write the log streams of one's own jobs, in a log group that all jobs of the account share.
-
-    CloudWatch Logs checks a log group's ARN with and without the trailing `:*`, depending on the action.
-    """
+def write_job_logs(log_group: str, *streams: str) -> list[Permission]:
+    """Write the log streams of one's own jobs, in a log group that all jobs of the account share."""
     group = names.log_group_arn(log_group)
     return [
-        allow("logs:CreateLogGroup", "logs:DescribeLogStreams", on=[group, f"{group}:*"]),
-        allow("logs:CreateLogStream", "logs:PutLogEvents", on=[f"{group}:log-stream:{stream}" for stream in streams]),
+        _use_log_group("logs:CreateLogGroup", "logs:DescribeLogStreams", group=group),
+        allow(
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            on=[f"{group}:log-stream:{stream}" for stream in streams],
+            wildcard=names.JOBS_END_WITH_THE_EXECUTION,
+        ),
     ]
 
 
-def read_job_logs(log_group: str, streams: str) -> list[iam.PolicyStatement]:
+def write_endpoint_logs(project: str, *environments: str) -> list[Permission]:
+    """Write the logs of the environments' endpoints, each of which has its log group to itself."""
+    groups = [names.log_group_arn(names.endpoint_log_group(project, environment)) for environment in environments]
+    return [
+        *(_use_log_group("logs:CreateLogGroup", "logs:DescribeLogStreams", group=group) for group in groups),
+        allow(
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            on=[f"{group}:log-stream:*" for group in groups],
+            wildcard="SageMaker names a stream after variant and instance; the log group is the endpoint's own",
+        ),
+    ]
+
+
+def read_job_logs(log_group: str, streams: str) -> list[Permission]:
     """Read the log streams of one's own jobs."""
     group = names.log_group_arn(log_group)
     return [
-        allow("logs:DescribeLogStreams", on=[group, f"{group}:*"]),
-        allow("logs:GetLogEvents", on=f"{group}:log-stream:{streams}"),
+        _use_log_group("logs:DescribeLogStreams", group=group),
+        allow("logs:GetLogEvents", on=f"{group}:log-stream:{streams}", wildcard=names.JOBS_END_WITH_THE_EXECUTION),
     ]
 
 
-def publish_metrics() -> iam.PolicyStatement:
-    """Publish SageMaker's instance metrics. AWS has no resource for metrics; the namespace is the limit."""
-    return allow("cloudwatch:PutMetricData", on=ANY, when={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}})
+def _use_log_group(*actions: str, group: str) -> Permission:
+    checked = "CloudWatch Logs checks the ARN of a log group with `:*` behind it, depending on the action"
+    return allow(*actions, on=[group, f"{group}:*"], wildcard=checked)
+
+
+def publish_metrics() -> Permission:
+    """Publish SageMaker's instance metrics."""
+    limit = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    no_resource = "AWS checks it against no resource; the namespace is the limit"
+    return allow("cloudwatch:PutMetricData", on=ANY, when=limit, wildcard=no_resource)
 
 
 def confined(vpc_config: VpcConfig | None) -> dict[str, Any]:
@@ -172,7 +223,7 @@ def confined(vpc_config: VpcConfig | None) -> dict[str, Any]:
     return {**isolated, "ForAllValues:StringEquals": places, "Null": dict.fromkeys(places, "false")}
 
 
-def connect_instances(vpc_config: VpcConfig) -> list[iam.PolicyStatement]:
+def connect_instances(vpc_config: VpcConfig) -> list[Permission]:
     """Let SageMaker connect a role's instances to a VPC, in its subnets and security groups only.
 
     The actions are those that SageMaker's developer guide lists for roles of jobs and models with a VpcConfig. It has
@@ -181,7 +232,7 @@ def connect_instances(vpc_config: VpcConfig) -> list[iam.PolicyStatement]:
     interfaces = names.ec2_arn("network-interface", "*")
     subnets, groups = vpc_config.subnet_arns, vpc_config.security_group_arns
     return [
-        allow("ec2:CreateNetworkInterface", on=[*subnets, *groups]),
+        allow("ec2:CreateNetworkInterface", on=[*subnets, *groups], wildcard=vpc_config.wildcard),
         allow(
             "ec2:CreateNetworkInterface",
             "ec2:CreateNetworkInterfacePermission",
@@ -189,21 +240,26 @@ def connect_instances(vpc_config: VpcConfig) -> list[iam.PolicyStatement]:
             "ec2:DeleteNetworkInterfacePermission",
             on=interfaces,
             when={"ArnLike": {"ec2:Subnet": subnets}},
+            wildcard="a network interface gets its id when it is created; the subnet is the limit",
         ),
-        allow(
+        describe_network(
             "ec2:DescribeDhcpOptions",
             "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",
-            on=ANY,  # EC2 checks no Describe action against a resource
         ),
     ]
 
 
+def describe_network(*actions: str) -> Permission:
+    """Look at what a VPC is made of."""
+    return allow(*actions, on=ANY, wildcard="EC2 checks no Describe action against a resource")
+
+
 def run_jobs(
     kind: str, jobs: str, *, execution_role: iam.IRole, key: kms.IKey, vpc_config: VpcConfig | None
-) -> list[iam.PolicyStatement]:
+) -> list[Permission]:
     """Start, watch and stop one's own jobs, whose containers can call nobody.
 
     Args:
@@ -215,39 +271,43 @@ def run_jobs(
     """
     resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
     log_group = {"TrainingJob": names.TRAINING_LOG_GROUP, "ProcessingJob": names.PROCESSING_LOG_GROUP}[kind]
-    own = names.sagemaker_arn(resource, jobs)
+    own, by_execution = names.sagemaker_arn(resource, jobs), names.JOBS_END_WITH_THE_EXECUTION
     return [
-        allow(f"sagemaker:Create{kind}", on=own, when=confined(vpc_config)),
-        allow(f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=own),
+        allow(f"sagemaker:Create{kind}", on=own, when=confined(vpc_config), wildcard=by_execution),
+        allow(f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=own, wildcard=by_execution),
         pass_role(execution_role, to="sagemaker.amazonaws.com"),
         encrypt_volumes(key),
         *read_job_logs(log_group, jobs),
     ]
 
 
-def register_models(group: str) -> list[iam.PolicyStatement]:
+def register_models(group: str) -> list[Permission]:
     """Add versions to a model package group and find them; none is ever changed."""
-    versions = names.model_package_arns(group)
+    versions, numbered = names.model_package_arns(group), names.VERSIONS_ARE_NUMBERED
+    own_group = names.sagemaker_arn("model-package-group", group)
     return [
-        allow(
-            "sagemaker:CreateModelPackage",
-            "sagemaker:ListModelPackages",
-            on=[versions, names.sagemaker_arn("model-package-group", group)],
-        ),
-        allow("sagemaker:DescribeModelPackage", on=versions),
+        allow("sagemaker:CreateModelPackage", on=[versions, own_group], wildcard=numbered),
+        allow("sagemaker:ListModelPackages", on=versions, wildcard=numbered),
+        describe_model_packages(group),
     ]
 
 
-def find_served_model(project: str, *environments: str) -> iam.PolicyStatement:
-    """Find out which model package the environments' endpoints serve."""
-    endpoints = [names.endpoint_name(project, environment) for environment in environments]
-    generated = [name for environment in environments for name in names.generated_names(project, environment)]
-    return allow(
-        "sagemaker:DescribeEndpoint",
-        "sagemaker:DescribeEndpointConfig",
-        "sagemaker:DescribeModel",
-        on=[
-            *(names.sagemaker_arn("endpoint", name) for name in endpoints),
-            *(names.sagemaker_arn(kind, name) for kind in ("endpoint-config", "model") for name in generated),
-        ],
-    )
+def describe_model_packages(group: str) -> Permission:
+    """Look at the versions in a model package group."""
+    versions = names.model_package_arns(group)
+    return allow("sagemaker:DescribeModelPackage", on=versions, wildcard=names.VERSIONS_ARE_NUMBERED)
+
+
+def find_served_model(project: str, environment: str) -> list[Permission]:
+    """Find out which model package an environment's endpoint serves."""
+    generated, reason = names.generated_names(project, environment), names.NAMES_ARE_GENERATED
+    configs = [names.sagemaker_arn("endpoint-config", name) for name in generated]
+    models = [names.sagemaker_arn("model", name) for name in generated]
+    return [
+        allow(
+            "sagemaker:DescribeEndpoint",
+            on=names.sagemaker_arn("endpoint", names.endpoint_name(project, environment)),
+        ),
+        allow("sagemaker:DescribeEndpointConfig", on=configs, wildcard=reason),
+        allow("sagemaker:DescribeModel", on=models, wildcard=reason),
+    ]

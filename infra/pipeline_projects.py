@@ -12,6 +12,7 @@ from infra import buildspecs, execution_roles, names, permissions
 from infra.artifact_store import EVALUATION, SOURCE, TEMPLATES, ArtifactStore
 from infra.build_project import BuildProject
 from infra.foundation_stack import FoundationStack
+from infra.permission import Permission
 from settings import Settings
 
 # On top of a job's own limit: the half hour that a step allows for instances to come up, and the step itself.
@@ -138,9 +139,7 @@ class PipelineProjects(Construct):
             variables={**self._job_variables(), "TRAINING_ROLE_ARN": role.role_arn},
             statements=[
                 *self._run_jobs("TrainingJob", jobs, execution_role=role),
-                permissions.allow(
-                    "s3:GetObject", on=foundation.data_bucket.arn_for_objects(f"{execution_roles.MODELS}*")
-                ),
+                permissions.get_objects(foundation.data_bucket, execution_roles.MODELS),
             ],
             minutes=settings.training.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
         )
@@ -163,8 +162,8 @@ class PipelineProjects(Construct):
             statements=[
                 *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 *permissions.read_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
-                permissions.find_served_model(settings.name, names.PRODUCTION),
-                permissions.allow("sagemaker:DescribeModelPackage", on=names.model_package_arns(settings.name)),
+                *permissions.find_served_model(settings.name, names.PRODUCTION),
+                permissions.describe_model_packages(settings.name),
             ],
             writes=[EVALUATION],
             minutes=settings.processing.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
@@ -184,7 +183,9 @@ class PipelineProjects(Construct):
             statements=[
                 *permissions.register_models(name),
                 permissions.allow(
-                    "sagemaker:DescribeTrainingJob", on=names.sagemaker_arn("training-job", names.train_jobs(name))
+                    "sagemaker:DescribeTrainingJob",
+                    on=names.sagemaker_arn("training-job", names.train_jobs(name)),
+                    wildcard=names.JOBS_END_WITH_THE_EXECUTION,
                 ),
                 # SageMaker looks at what a package refers to with the permissions of the one who registers it.
                 *permissions.read_objects(foundation.data_bucket, execution_roles.MODELS, execution_roles.EVALUATIONS),
@@ -204,13 +205,13 @@ class PipelineProjects(Construct):
             variables={"ENDPOINT_NAME": name},
             statements=[
                 permissions.allow("sagemaker:InvokeEndpoint", on=names.sagemaker_arn("endpoint", name)),
-                permissions.find_served_model(self._settings.name, environment),
+                *permissions.find_served_model(self._settings.name, environment),
             ],
             reads=[SOURCE, EVALUATION],
             minutes=60,
         )
 
-    def _run_jobs(self, kind: str, jobs: str, *, execution_role: iam.IRole) -> list[iam.PolicyStatement]:
+    def _run_jobs(self, kind: str, jobs: str, *, execution_role: iam.IRole) -> list[Permission]:
         key, vpc_config = self._foundation.key, self._foundation.vpc_config
         return permissions.run_jobs(kind, jobs, execution_role=execution_role, key=key, vpc_config=vpc_config)
 
@@ -230,7 +231,7 @@ class PipelineProjects(Construct):
         description: str,
         buildspec: Mapping[str, Any],
         variables: Mapping[str, str] | None = None,
-        statements: Sequence[iam.PolicyStatement] = (),
+        statements: Sequence[Permission] = (),
         reads: Sequence[str] = (SOURCE,),
         writes: Sequence[str] = (),
         minutes: int,

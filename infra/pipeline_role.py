@@ -9,6 +9,7 @@ from constructs import Construct
 from infra import names, permissions
 from infra.artifact_store import ArtifactStore
 from infra.foundation_stack import FoundationStack
+from infra.permission import Permission
 
 
 class PipelineRole(Construct):
@@ -47,7 +48,9 @@ class PipelineRole(Construct):
                 self._read_source(foundation),
                 self._run_builds(projects),
                 self._deploy(list(stacks.values())),
-                permissions.allow("cloudformation:DeleteStack", on=stacks[names.STAGING]),  # REPLACE_ON_FAILURE
+                permissions.allow(  # REPLACE_ON_FAILURE
+                    "cloudformation:DeleteStack", on=stacks[names.STAGING], wildcard=names.STACKS_END_WITH_AN_ID
+                ),
                 *(permissions.pass_role(one, to="cloudformation.amazonaws.com") for one in deployment_roles.values()),
                 permissions.allow("sns:Publish", on=foundation.approval_topic.topic_arn),
             ],
@@ -56,7 +59,7 @@ class PipelineRole(Construct):
         self.role = iam.Role.from_role_arn(self, "Listed", role.role_arn, mutable=False)
 
     @staticmethod
-    def _read_source(foundation: FoundationStack) -> iam.PolicyStatement:
+    def _read_source(foundation: FoundationStack) -> Permission:
         return permissions.allow(
             "codecommit:CancelUploadArchive",
             "codecommit:GetBranch",
@@ -67,12 +70,12 @@ class PipelineRole(Construct):
         )
 
     @staticmethod
-    def _run_builds(projects: Sequence[codebuild.IProject]) -> iam.PolicyStatement:
+    def _run_builds(projects: Sequence[codebuild.IProject]) -> Permission:
         actions = ("codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild")
         return permissions.allow(*actions, on=[project.project_arn for project in projects])
 
     @staticmethod
-    def _deploy(stacks: Sequence[str]) -> iam.PolicyStatement:
+    def _deploy(stacks: Sequence[str]) -> Permission:
         return permissions.allow(
             "cloudformation:CreateStack",
             "cloudformation:DescribeStackEvents",
@@ -81,4 +84,5 @@ class PipelineRole(Construct):
             "cloudformation:GetTemplate",
             "cloudformation:UpdateStack",
             on=stacks,
+            wildcard=names.STACKS_END_WITH_AN_ID,
         )

@@ -52,12 +52,18 @@ class PrivateNetwork(Construct):
         """Only to the data bucket, and only for this account's principals, whatever the roles' policies say."""
         endpoint = self._vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         own = {"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}}
-        for statement in (
+        for permission in (
             permissions.allow("s3:GetBucketLocation", "s3:ListBucket", on=data_bucket.bucket_arn, when=own),
             permissions.allow(
-                "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", on=data_bucket.arn_for_objects("*"), when=own
+                "s3:AbortMultipartUpload",
+                "s3:GetObject",
+                "s3:PutObject",
+                on=data_bucket.arn_for_objects("*"),
+                when=own,
+                wildcard="the roles' own policies say which objects",
             ),
         ):
+            statement = permission.statement()
             statement.add_any_principal()
             endpoint.add_to_policy(statement)
 

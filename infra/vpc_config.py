@@ -15,8 +15,7 @@ class VpcConfig:
     Attributes:
         subnet_ids: in two zones at least.
         security_group_ids: in the same VPC.
-        account: whose they are; `*` where they may be shared with this account (AWS Resource Access Manager). An id
-            belongs to one account alone.
+        account: whose they are; `*` where they may be shared with this account (AWS Resource Access Manager).
     """
 
     subnet_ids: Sequence[str]
@@ -30,6 +29,13 @@ class VpcConfig:
     @property
     def security_group_arns(self) -> list[str]:
         return [names.ec2_arn("security-group", one, account=self.account) for one in self.security_group_ids]
+
+    @property
+    def wildcard(self) -> str | None:
+        """Why there is a wildcard in the ARNs."""
+        return (
+            "another account may share its subnets; an id belongs to one account alone" if self.account == "*" else None
+        )
 
     @property
     def variables(self) -> Mapping[str, str]:

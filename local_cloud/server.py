@@ -21,6 +21,7 @@ from hypercorn.config import Config
 from local_cloud import ministack, tls
 from local_cloud.cloud import Cloud
 from local_cloud.developer import provide_credentials
+from local_cloud.flow_logs import FlowLogHandler
 from local_cloud.images.scanning import scan_service
 
 ACCOUNT_ID = "000000000000"
@@ -96,6 +97,7 @@ def run(listener: socket.socket, state_dir: Path, log_level: str = "WARNING", de
         state_dir=state_dir, platform=platform,
     )  # fmt: skip
     platform.add_operations(scan_service(cloud))
+    platform.add_resource("AWS::EC2::FlowLog", FlowLogHandler(cloud))
     services = {name: (importlib.import_module(f"local_cloud.{name}"), cloud.of_service(name)) for name in SERVICES}
     for module, view in services.values():
         module.register(view, platform)

@@ -174,6 +174,62 @@ def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) ->
     assert "the model is broken on purpose" in line.slipway("status", check=False).stdout
 
 
+# One of each kind of role, in the order in which a commit needs them. `make permissions` takes everything away.
+_NEEDED = (
+    ("flight-delays-pipeline", "PipelineRole", "codebuild:StartBuild", "Test"),
+    ("flight-delays-pipeline", "ProjectsTrainModelRole", "sagemaker:CreateTrainingJob", "Train"),
+    ("flight-delays-foundation", "ExecutionRolesTraining", "s3:PutObject", "Train"),
+    ("flight-delays-pipeline", "StagingDeploymentRole", "sagemaker:CreateEndpointConfig", "Staging"),
+)
+
+
+def test_a_role_with_one_permission_less_fails_the_run_and_the_status_names_the_action(line: DeliveryLine) -> None:
+    roles = [_LessenedRole(line, stack, beginning, action) for stack, beginning, action, _ in _NEEDED]
+    line.edit("slipway.yaml", r"trees: \d+", "trees: 120")
+    watched = _push_change(line, "A model for roles that lack something")
+    for role, (_, _, action, stage) in zip(roles, _NEEDED, strict=True):
+        assert watched.returncode == 1
+        status = line.slipway("status", check=False).stdout
+        assert f"is not authorized to perform: {action} on resource: arn:aws:" in status
+        assert f"{stage}/" in status
+        role.restore()
+        line.client("codepipeline").retry_stage_execution(
+            pipelineName="flight-delays", stageName=stage, retryMode="FAILED_ACTIONS",
+            pipelineExecutionId=line.executions()[0]["pipelineExecutionId"],
+        )  # fmt: skip
+        watched = line.slipway("watch", check=False)
+    assert watched.returncode == 3, watched.stdout  # all is there again: the model waits for its approval
+    line.slipway("reject", "--reason", "an experiment")
+
+
+class _LessenedRole:
+    """A role of the deployed line without one action, until it is restored."""
+
+    def __init__(self, line: DeliveryLine, stack: str, logical_id: str, action: str) -> None:
+        resources = line.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+        (self._name,) = [
+            resource["PhysicalResourceId"]
+            for resource in resources
+            if resource["ResourceType"] == "AWS::IAM::Role" and resource["LogicalResourceId"].startswith(logical_id)
+        ]
+        self._iam = line.client("iam")
+        found = self._iam.get_role_policy(RoleName=self._name, PolicyName="Permissions")
+        self._policy = found["PolicyDocument"]
+        kept = [{**one, "Action": _without(one["Action"], action)} for one in self._policy["Statement"]]
+        assert action in json.dumps(self._policy)
+        self._put({**self._policy, "Statement": [statement for statement in kept if statement["Action"]]})
+
+    def restore(self) -> None:
+        self._put(self._policy)
+
+    def _put(self, document: dict[str, Any]) -> None:
+        self._iam.put_role_policy(RoleName=self._name, PolicyName="Permissions", PolicyDocument=json.dumps(document))
+
+
+def _without(actions: str | list[str], action: str) -> list[str]:
+    return [one for one in ([actions] if isinstance(actions, str) else actions) if one != action]
+
+
 def test_a_rejection_by_the_approver_leaves_production_as_it_is(line: DeliveryLine) -> None:
     before = line.served_package("production")
     line.edit("slipway.yaml", r"trees: \d+", "trees: 150")
@@ -217,9 +273,9 @@ def test_a_push_to_another_branch_starts_nothing(line: DeliveryLine) -> None:
     decided = line.commit("What came of it")
     line.push()
     newest = eventually(lambda: next((e for e in line.executions() if _commit(e) == decided), None))
-    stop = {"pipelineName": "flight-delays", "pipelineExecutionId": newest["pipelineExecutionId"], "abandon": True}
+    stop = {"pipelineName": "flight-delays", "pipelineExecutionId": newest["pipelineExecutionId"]}
     line.client("codepipeline").stop_pipeline_execution(**stop)
-    eventually(lambda: line.executions()[0]["status"] == "Stopped")
+    eventually(lambda: line.executions()[0]["status"] == "Stopped", 120)  # once the action in progress has ended
     assert experiment not in [_commit(execution) for execution in line.executions()]
 
 

@@ -222,8 +222,9 @@ class BuildRun:
 
     def _make_shell(self) -> Shell:
         assert self._python is not None
+        privileged = self._build["environment"].get("privilegedMode", False)
         environment = {
-            **self._toolchain.environment(self._python, self._workspace / "home"),
+            **self._toolchain.environment(self._python, self._workspace / "home", privileged=privileged),
             **self._codebuild_variables(),
             **self._credentials,
             **self._variables.values,

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local_cloud.cloud import Cloud
-from local_cloud.images import command_directory
+from local_cloud.images import command_directory, refusing_directory
 
 UV_VERSION = "0.13.8"
 
@@ -95,15 +95,16 @@ class Toolchain:
         """Delete what Python has compiled of the sources below a directory."""
         shutil.rmtree(self._bytecode / directory.relative_to("/"), ignore_errors=True)
 
-    def search_path(self) -> str:
-        """The PATH behind the build's own Python."""
-        return os.pathsep.join([str(command_directory(self._cloud)), str(self._directory / "tools"), _SYSTEM_PATH])
+    def search_path(self, *, privileged: bool = False) -> str:
+        """The PATH behind the build's own Python; a privileged build's docker has a daemon to talk to."""
+        docker = command_directory(self._cloud) if privileged else refusing_directory(self._cloud)
+        return os.pathsep.join([str(docker), str(self._directory / "tools"), _SYSTEM_PATH])
 
-    def environment(self, python: Path, home: Path) -> dict[str, str]:
+    def environment(self, python: Path, home: Path, *, privileged: bool = False) -> dict[str, str]:
         """The variables of a build's processes that do not depend on the build."""
         return {
             **_passed_on(os.environ),
-            "PATH": os.pathsep.join([str(python / "bin"), self.search_path()]),
+            "PATH": os.pathsep.join([str(python / "bin"), self.search_path(privileged=privileged)]),
             "HOME": str(home),
             "TMPDIR": str(home.parent / "tmp"),
             "LANG": "C.UTF-8",

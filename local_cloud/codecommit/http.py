@@ -10,6 +10,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from local_cloud.authorization import acting_as, authorize, caller_arn
 from local_cloud.cloud import Cloud
@@ -55,7 +56,7 @@ class GitHttpApp:
         try:
             host = headers.get("host", "")
             principal = self._cloud.authenticate_git(*credentials, host, f"/v1/repos/{name}")
-            pushing = "git-receive-pack" in (scope["path"] + scope["query_string"].decode("latin-1"))
+            pushing = _service(scope, match) == "git-receive-pack"
             with acting_as(principal):
                 authorize([self._git_push(name) if pushing else self._git_pull(name)])
         except ServiceError as error:
@@ -220,6 +221,13 @@ async def _end(process: Process) -> None:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+
+
+def _service(scope: Scope, match: re.Match[str] | None) -> str:
+    """What git asks for: the path's service, or the one whose references it asks for first."""
+    if match is None or match["service"] != "info/refs":
+        return match["service"] if match else ""
+    return parse_qs(scope["query_string"].decode("latin-1")).get("service", [""])[0]
 
 
 def _basic_credentials(authorization: str) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 `docker build` makes the two, each once for its content; `docker push` gives them a digest in the cloud's registry.
 """
 
-from local_cloud.images.command import command_directory
+from local_cloud.images.command import command_directory, refusing_directory
 from local_cloud.images.errors import ImageError, ImageNotFound, InvalidReferenceError, PullDeniedError
 from local_cloud.images.image import Image, ImageStore
 from local_cloud.images.reference import Reference
@@ -17,4 +17,5 @@ __all__ = [
     "PullDeniedError",
     "Reference",
     "command_directory",
+    "refusing_directory",
 ]

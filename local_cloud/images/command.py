@@ -20,6 +20,12 @@ _SCRIPT = """\
 # docker, as far as the local cloud's builds need it; it starts no engine. See local_cloud/images.
 PYTHONPATH={package_place} exec {python} -P -m local_cloud.images.docker --store {store} --installer-cache {cache} "$@"
 """
+_WITHOUT_A_DAEMON = """\
+#!/bin/sh
+echo "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?" >&2
+echo "(CodeBuild starts one for a project with privilegedMode.)" >&2
+exit 1
+"""
 
 
 def command_directory(cloud: "Cloud") -> Path:
@@ -37,7 +43,19 @@ def command_directory(cloud: "Cloud") -> Path:
         package_place=shlex.quote(str(Path(local_cloud.__file__).parents[1])), python=shlex.quote(sys.executable),
         store=shlex.quote(str(image_directory(cloud.state_dir))), cache=shlex.quote(asked.stdout.strip()),
     )  # fmt: skip
-    directory = image_directory(cloud.state_dir) / "bin"
+    return _directory_of(script, image_directory(cloud.state_dir) / "bin")
+
+
+def refusing_directory(cloud: "Cloud") -> Path:
+    """Write a `docker` that has no daemon to talk to, as a build that is not privileged has none on AWS.
+
+    Returns:
+        The folder that holds it alone.
+    """
+    return _directory_of(_WITHOUT_A_DAEMON, image_directory(cloud.state_dir) / "bin-without-a-daemon")
+
+
+def _directory_of(script: str, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     write_whole(directory / "docker", script.encode(), mode=0o755)
     return directory

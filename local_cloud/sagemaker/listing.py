@@ -89,6 +89,8 @@ def _encode(key: tuple[str, str]) -> str:
 def _decode(token: str) -> tuple[str, str]:
     try:
         value, arn = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return str(value), str(arn)
     except (binascii.Error, ValueError, TypeError) as error:
         raise invalid("Invalid NextToken") from error
+    if not isinstance(value, str) or not isinstance(arn, str):
+        raise invalid("Invalid NextToken")
+    return value, arn

@@ -1,7 +1,6 @@
 """The project's own templates, in every variant: nothing that cdk-nag finds and no grant is unexplained."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -56,7 +55,8 @@ def test_no_resource_lets_in_whom_it_should_not(ours: Project) -> None:
     assert list(resource_policies.faults(ours.admissions)) == []
 
 
-def test_every_variant_has_the_same_roles(ours: Project, tmp_path: Path) -> None:
-    roles = [{role.id for role in recorded} for recorded in ours.recorded]
+def test_a_vpc_of_its_own_adds_the_role_of_its_flow_log_and_no_other(ours: Project) -> None:
+    isolated, own, given = ({str(role.id) for role in roles} for roles in ours.recorded)
 
-    assert all({role.id for role in ours.roles} == ids for ids in roles)
+    assert own - isolated == {"NetworkFlowLogRole"}
+    assert given == isolated

@@ -2,8 +2,7 @@
 
 import io
 
-import pytest
-from audit_support import READER, audited, note
+from audit_support import CODEBUILD, READER, audited, note
 from rich.console import Console
 
 from audit import nag, report, second_opinion
@@ -128,9 +127,10 @@ def test_what_was_refused_in_the_run_is_shown() -> None:
     assert "Refused in the recorded run" in text
 
 
-@pytest.mark.parametrize(("networks", "shown"), [({"vpc"}, "1"), ({"isolated", "vpc"}, "")])
-def test_grants_that_only_a_vpc_needs_are_counted_apart(networks: set[str], shown: str) -> None:
-    role = AuditedRole(READER, frozenset({Trust("codebuild.amazonaws.com")}), {BUCKET: frozenset(networks)}, ())
-    (row,) = (line for line in printed(findings(role)).splitlines() if "ReaderRole" in line)
+def test_grants_are_counted_in_each_kind_of_network() -> None:
+    everywhere = frozenset({"isolated", "vpc", "given vpc"})
+    grants = {BUCKET: everywhere, READ: everywhere, WRITE: frozenset({"vpc"})}
+    role = AuditedRole(READER, frozenset({CODEBUILD}), grants, ())
+    row = next(line for line in printed(findings(role)).splitlines() if "ReaderRole" in line)
 
-    assert row.split()[2:] == ["1", *([shown] if shown else []), "-", "-", "-"]
+    assert row.split() == ["ReaderRole", "codebuild.amazonaws.com", "2", "3", "2", "-", "-", "-", "1"]

@@ -9,7 +9,7 @@ from audit_support import BUCKET, BUCKET_ARN, READER, allowed, assemble, audited
 
 from audit import usage
 from audit.faults import AuditError
-from audit.grants import Grant, Role, RoleId, read_roles
+from audit.grants import AuditedRole, Grant, Role, RoleId, read_roles
 
 GET = Grant(READER, "s3:GetObject", "<DataBucket.Arn>/raw/*")
 PUT = Grant(READER, "s3:PutObject", "<DataBucket.Arn>/raw/*")
@@ -118,6 +118,20 @@ def test_an_unused_grant_needs_a_reason_and_a_used_one_must_have_none() -> None:
     both = usage.Usage(2, frozenset({GET, PUT}), (), ())
     (stale,) = usage.faults([audited(GET, PUT, notes=reasons)], both)
     assert stale.what == "s3:PutObject on <DataBucket.Arn>/raw/* is used, but its reason says: written by hand only"
+
+
+def test_a_grant_that_a_vpc_puts_under_another_condition_is_used_where_it_was_recorded() -> None:
+    isolated, in_a_vpc = (Grant(READER, "s3:GetObject", GET.resource, condition) for condition in ("", "x Bool true"))
+    found = usage.Usage(1, frozenset({isolated}), (), ())
+    networks = {isolated: frozenset({"isolated"}), in_a_vpc: frozenset({"vpc"})}
+
+    assert found.uses(AuditedRole(READER, frozenset(), networks, ()), in_a_vpc)
+
+
+def test_two_conditions_in_the_same_network_are_two_grants() -> None:
+    one, other = (Grant(READER, "s3:ListBucket", "<DataBucket.Arn>", prefix) for prefix in ("raw/", "models/"))
+
+    assert not usage.Usage(1, frozenset({one}), (), ()).uses(audited(one, other), other)
 
 
 @pytest.mark.parametrize("text", ["not json\n", '{"stack": "line"}\n', "[]\n"], ids=["text", "other keys", "a list"])

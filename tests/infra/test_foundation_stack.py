@@ -57,7 +57,15 @@ def test_the_key_is_used_by_whom_iam_allows_and_for_the_projects_log_groups(depl
             "Resource": "*",
         },
         {
-            "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Action": [
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
             "Condition": {
                 "ArnLike": {
                     "kms:EncryptionContext:aws:logs:arn": [

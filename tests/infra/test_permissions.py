@@ -102,17 +102,11 @@ def jobs(kind: str, resource: str, log_group: str, names: str, role: str) -> set
 
 def looking_up(environment: str) -> set[str]:
     """What is needed to find the model package that an endpoint serves."""
-    looks = ("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel")
-    return {
+    return on(f"{SAGEMAKER}:endpoint/flight-delays-{environment}", "sagemaker:DescribeEndpoint") | {
         grant
-        for resource in (
-            f"endpoint/flight-delays-{environment}",
-            f"endpoint-config/flight-delays-{environment}-*",
-            f"endpoint-config/flightdelays{environment}*",
-            f"model/flight-delays-{environment}-*",
-            f"model/flightdelays{environment}*",
-        )
-        for grant in on(f"{SAGEMAKER}:{resource}", *looks)
+        for kind, look in (("endpoint-config", "DescribeEndpointConfig"), ("model", "DescribeModel"))
+        for name in (f"flight-delays-{environment}-*", f"flightdelays{environment}*")
+        for grant in on(f"{SAGEMAKER}:{kind}/{name}", f"sagemaker:{look}")
     }
 
 
@@ -128,7 +122,10 @@ FOUNDATION_ROLES = {
     | writing("models/")
     | ENCRYPT
     | container(TRAINING_LOGS, "flight-delays-train-*"),
-    "ExecutionRolesEndpoint": reading("models/") | DECRYPT | container("/aws/sagemaker/Endpoints/flight-delays-*", "*"),
+    "ExecutionRolesEndpoint": reading("models/")
+    | DECRYPT
+    | container("/aws/sagemaker/Endpoints/flight-delays-staging", "*")
+    | container("/aws/sagemaker/Endpoints/flight-delays-production", "*"),
 }
 
 BUILD_ROLES = {
@@ -166,9 +163,7 @@ BUILD_ROLES = {
     | looking_up("production")
     | on(f"{SAGEMAKER}:model-package/flight-delays/*", "sagemaker:DescribeModelPackage"),
     "ProjectsRegisterModelRole": build("RegisterModel", reads=("Source", "Evaluation"))
-    | on(
-        f"{SAGEMAKER}:model-package-group/flight-delays", "sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"
-    )
+    | on(f"{SAGEMAKER}:model-package-group/flight-delays", "sagemaker:CreateModelPackage")
     | on(
         f"{SAGEMAKER}:model-package/flight-delays/*",
         "sagemaker:CreateModelPackage",

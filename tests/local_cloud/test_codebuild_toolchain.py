@@ -1,11 +1,13 @@
 """What of the person's environment a build is given, and what of that its log must not show."""
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from local_cloud.cloud import Cloud
 from local_cloud.codebuild.toolchain import Toolchain
 
 
@@ -65,3 +67,18 @@ def test_what_a_build_has_no_use_for_stays_with_the_person(
     monkeypatch.setenv(name, "x")
 
     assert name not in toolchain.environment(Path("/python"), Path("/home"))
+
+
+def test_docker_has_a_daemon_to_talk_to_in_privileged_builds_alone(tmp_path: Path) -> None:
+    toolchain = Toolchain(cast(Cloud, SimpleNamespace(state_dir=tmp_path)))
+    answers = [
+        subprocess.run(
+            ["docker", "version"], env={"PATH": toolchain.search_path(privileged=privileged)}, capture_output=True,
+            text=True, check=False,
+        )
+        for privileged in (True, False)
+    ]  # fmt: skip
+    assert [answer.returncode for answer in answers] == [0, 1]
+    assert "the local cloud; no engine" in answers[0].stdout
+    assert answers[1].stderr.startswith("Cannot connect to the Docker daemon")
+    assert "privilegedMode" in answers[1].stderr
