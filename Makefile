@@ -16,6 +16,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 # What IAM decided in the last run of the tests.
 DECISIONS := $(CURDIR)/build/decisions.jsonl
 RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECISIONS) python -m pytest
+# A worker takes whole files, and the suite waits more than it computes.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test check lint templates audit findings permissions lock benchmark clean
 
@@ -39,7 +41,7 @@ demo: setup
 	@slipway demo
 
 test: setup
-	@$(RECORDED)
+	@$(RECORDED) $(SIDE_BY_SIDE)
 
 check: setup lint templates
 

@@ -13,6 +13,8 @@ SOURCE = "Source"
 TEMPLATES = "Templates"
 EVALUATION = "Evaluation"
 
+_OF_THE_BUCKET = ("s3:GetBucketAcl", "s3:GetBucketLocation")
+_ASKED = "the user guides of CodePipeline and CodeBuild give it to their roles; the local cloud asks the object alone"
 _OBJECTS_ARE_NAMED_BY_CODEPIPELINE = "CodePipeline names the objects of an artifact"
 
 
@@ -36,32 +38,32 @@ class ArtifactStore:
                 "s3:GetObjectVersion",
                 on=[self._objects(name) for name in reads],
                 wildcard=_OBJECTS_ARE_NAMED_BY_CODEPIPELINE,
+                unused={"s3:GetObjectVersion": _ASKED},
             ),
-            permissions.allow("s3:GetBucketAcl", "s3:GetBucketLocation", on=self.bucket.bucket_arn),
-            permissions.encrypt(self.key),
+            permissions.allow(*_OF_THE_BUCKET, on=self.bucket.bucket_arn, unused=dict.fromkeys(_OF_THE_BUCKET, _ASKED)),
+            permissions.encrypt(self.key) if writes else permissions.decrypt(self.key),
         ]
         if writes:
             places = [self._objects(name) for name in writes]
-            statements.append(
-                permissions.allow(
-                    "s3:PutObject", "s3:AbortMultipartUpload", on=places, wildcard=_OBJECTS_ARE_NAMED_BY_CODEPIPELINE
-                )
-            )
+            statements.append(permissions.allow("s3:PutObject", on=places, wildcard=_OBJECTS_ARE_NAMED_BY_CODEPIPELINE))
         return statements
 
     def full_access(self) -> list[Permission]:
         """Read and write all artifacts, as the pipeline itself does."""
         return [
             permissions.allow(
-                "s3:AbortMultipartUpload",
                 "s3:GetObject",
                 "s3:GetObjectVersion",
                 "s3:PutObject",
                 on=self.bucket.arn_for_objects(f"{self.pipeline_name[:20]}/*"),
                 wildcard="the pipeline moves all of its artifacts, whose objects CodePipeline names",
+                unused={"s3:GetObjectVersion": _ASKED},
             ),
             permissions.allow(
-                "s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning", on=self.bucket.bucket_arn
+                *_OF_THE_BUCKET,
+                "s3:GetBucketVersioning",
+                on=self.bucket.bucket_arn,
+                unused=dict.fromkeys((*_OF_THE_BUCKET, "s3:GetBucketVersioning"), _ASKED),
             ),
             permissions.encrypt(self.key),
         ]

@@ -1,5 +1,7 @@
 """The role as which CloudFormation deploys an environment's endpoint stack."""
 
+from functools import partial
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -41,38 +43,36 @@ class DeploymentRole(Construct):
                 *self._own_resources(project, environment, vpc_config),
                 permissions.describe_model_packages(project),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
-                permissions.allow("kms:DescribeKey", on=key.key_arn),
                 permissions.encrypt_volumes(key),
             ],
         )
 
     @staticmethod
     def _own_resources(project: str, environment: str, vpc_config: VpcConfig | None) -> list[Permission]:
-        generated = names.generated_names(project, environment)
         endpoint = names.sagemaker_arn("endpoint", names.endpoint_name(project, environment))
-        configs = [names.sagemaker_arn("endpoint-config", name) for name in generated]
-        models = [names.sagemaker_arn("model", name) for name in generated]
-        confined, reason = permissions.confined(vpc_config), names.NAMES_ARE_GENERATED
+        on_generated = partial(permissions.on_generated, project, environment)
+        of_tags = ("sagemaker:AddTags", "sagemaker:DeleteTags", "sagemaker:ListTags")
+        changed = dict.fromkeys(of_tags[1:], "a deployment that changes the tags")
+        # Both are checked against the endpoint and against its config.
+        release = ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint")
         return [
-            permissions.allow("sagemaker:CreateModel", on=models, when=confined, wildcard=reason),
-            permissions.allow("sagemaker:DeleteModel", "sagemaker:DescribeModel", on=models, wildcard=reason),
-            permissions.allow(
+            *on_generated("model", "sagemaker:CreateModel", when=permissions.confined(vpc_config)),
+            *on_generated("model", "sagemaker:DeleteModel", "sagemaker:DescribeModel"),
+            *on_generated(
+                "endpoint-config",
                 "sagemaker:CreateEndpointConfig",
                 "sagemaker:DeleteEndpointConfig",
                 "sagemaker:DescribeEndpointConfig",
-                on=configs,
-                wildcard=reason,
             ),
-            # Both are checked against the endpoint and against its config.
+            permissions.allow(*release, on=endpoint),
+            *on_generated("endpoint-config", *release),
             permissions.allow(
-                "sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", on=[endpoint, *configs], wildcard=reason
+                "sagemaker:DeleteEndpoint",
+                "sagemaker:DescribeEndpoint",
+                on=endpoint,
+                unused={"sagemaker:DeleteEndpoint": "a stack that is taken back or deleted takes its endpoint along"},
             ),
-            permissions.allow("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", on=endpoint),
-            permissions.allow(
-                "sagemaker:AddTags",
-                "sagemaker:DeleteTags",
-                "sagemaker:ListTags",
-                on=[endpoint, *configs, *models],
-                wildcard=reason,
-            ),
+            permissions.allow(*of_tags, on=endpoint, unused=changed),
+            *on_generated("model", *of_tags, unused=changed),
+            *on_generated("endpoint-config", *of_tags, unused=changed),
         ]

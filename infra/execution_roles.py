@@ -73,10 +73,8 @@ class ExecutionRoles(Construct):
         in_a_vpc: Sequence[Permission] = (),
     ) -> iam.Role:
         statements = [
-            *permissions.read_objects(self._bucket, *reads),
-            *(permissions.write_objects(self._bucket, *writes) if writes else []),
-            permissions.encrypt(self._key) if writes else permissions.decrypt(self._key),
-            permissions.encrypt_volumes(self._key),
+            permissions.get_objects(self._bucket, *reads),
+            *(self._run_job(reads, writes) if writes else [permissions.decrypt(self._key)]),
             *permissions.pull_images(self._repository),
             *logs,
             permissions.publish_metrics(),
@@ -84,3 +82,15 @@ class ExecutionRoles(Construct):
         ]
         trusted = permissions.service("sagemaker.amazonaws.com")
         return permissions.role(self, role_id, assumed_by=trusted, statements=statements)
+
+    def _run_job(self, reads: Sequence[str], writes: Sequence[str]) -> list[Permission]:
+        """What a job needs beyond an endpoint.
+
+        An endpoint reads one object, its model; its volumes are CloudFormation's to encrypt, who makes it.
+        """
+        return [
+            permissions.list_objects(self._bucket, *reads),
+            *permissions.write_objects(self._bucket, *writes),
+            permissions.encrypt_job_output(self._key),
+            permissions.encrypt_volumes(self._key),
+        ]

@@ -19,6 +19,8 @@ from infra.explanations import explain
 from infra.permission import Permission
 from infra.vpc_config import VpcConfig
 
+_IN_A_VPC = "only in network mode vpc, and the recorded run is of mode isolated"
+
 ANY = "*"  # only for actions that AWS does not check against a resource
 _OBJECTS_ARE_NAMED_BY_THEIR_WRITER = "objects are named as they are written; the prefix is the limit"
 
@@ -84,19 +86,17 @@ def list_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     return allow("s3:ListBucket", on=bucket.bucket_arn, when=listed)
 
 
-def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[Permission]:
-    """Read and list what lies under prefixes of a bucket."""
-    return [
-        get_objects(bucket, *prefixes),
-        allow("s3:GetBucketLocation", on=bucket.bucket_arn),
-        list_objects(bucket, *prefixes),
-    ]
-
-
 def write_objects(bucket: s3.IBucket, *prefixes: str) -> list[Permission]:
     """Write under prefixes of a bucket."""
-    places = _objects(bucket, prefixes)
-    return [allow("s3:PutObject", "s3:AbortMultipartUpload", on=places, wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER)]
+    return [
+        allow(
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            on=_objects(bucket, prefixes),
+            wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER,
+            unused={"s3:AbortMultipartUpload": "large files are uploaded in parts; what breaks off is cleaned up"},
+        )
+    ]
 
 
 def _objects(bucket: s3.IBucket, prefixes: Sequence[str]) -> list[str]:
@@ -105,12 +105,18 @@ def _objects(bucket: s3.IBucket, prefixes: Sequence[str]) -> list[str]:
 
 def decrypt(key: kms.IKey) -> Permission:
     """Read what a key protects."""
-    return allow("kms:Decrypt", "kms:DescribeKey", on=key.key_arn)
+    return allow("kms:Decrypt", on=key.key_arn)
 
 
 def encrypt(key: kms.IKey) -> Permission:
     """Write what a key protects, and read it: an upload in parts reads its own parts."""
-    return allow("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", on=key.key_arn)
+    return allow("kms:Decrypt", "kms:GenerateDataKey", on=key.key_arn)
+
+
+def encrypt_job_output(key: kms.IKey) -> Permission:
+    """Write a job's output under a key, and read its input."""
+    asked = "SageMaker's developer guide asks for it on the key of a job's output; S3 itself asks for GenerateDataKey"
+    return allow("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", on=key.key_arn, unused={"kms:Encrypt": asked})
 
 
 def encrypt_volumes(key: kms.IKey) -> Permission:
@@ -132,8 +138,10 @@ def pull_images(repository: ecr.IRepository) -> list[Permission]:
 
 
 def push_images(repository: ecr.IRepository) -> Permission:
-    """Push images to one repository, and look for those that are there."""
+    """Push images to one repository, and look for those and the layers that are there."""
     return allow(
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
         "ecr:CompleteLayerUpload",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
@@ -152,9 +160,12 @@ def read_scans(repository: ecr.IRepository) -> list[Permission]:
     """
     asked_by_ecr = {"Bool": {"aws:ViaAWSService": "true"}}
     no_resource = "AWS checks it against no resource; that ECR asks, and not the caller, is the limit"
+    actions = ("inspector2:ListCoverage", "inspector2:ListFindings")
+    enhanced = dict.fromkeys(actions, "enhanced scanning is AWS's alone")
+    not_begun = {"ecr:StartImageScan": "for an image that ECR has not begun to scan when it was pushed"}
     return [
-        allow("ecr:DescribeImageScanFindings", "ecr:StartImageScan", on=repository.repository_arn),
-        allow("inspector2:ListCoverage", "inspector2:ListFindings", on=ANY, when=asked_by_ecr, wildcard=no_resource),
+        allow("ecr:DescribeImageScanFindings", "ecr:StartImageScan", on=repository.repository_arn, unused=not_begun),
+        allow(*actions, on=ANY, when=asked_by_ecr, wildcard=no_resource, unused=enhanced),
     ]
 
 
@@ -162,7 +173,7 @@ def write_job_logs(log_group: str, *streams: str) -> list[Permission]:
     """Write the log streams of one's own jobs, in a log group that all jobs of the account share."""
     group = names.log_group_arn(log_group)
     return [
-        _use_log_group("logs:CreateLogGroup", "logs:DescribeLogStreams", group=group),
+        *_open_log_group(group),
         allow(
             "logs:CreateLogStream",
             "logs:PutLogEvents",
@@ -176,7 +187,7 @@ def write_endpoint_logs(project: str, *environments: str) -> list[Permission]:
     """Write the logs of the environments' endpoints, each of which has its log group to itself."""
     groups = [names.log_group_arn(names.endpoint_log_group(project, environment)) for environment in environments]
     return [
-        *(_use_log_group("logs:CreateLogGroup", "logs:DescribeLogStreams", group=group) for group in groups),
+        *(permission for group in groups for permission in _open_log_group(group)),
         allow(
             "logs:CreateLogStream",
             "logs:PutLogEvents",
@@ -190,21 +201,35 @@ def read_job_logs(log_group: str, streams: str) -> list[Permission]:
     """Read the log streams of one's own jobs."""
     group = names.log_group_arn(log_group)
     return [
-        _use_log_group("logs:DescribeLogStreams", group=group),
+        *_use_log_group("logs:DescribeLogStreams", group=group),
         allow("logs:GetLogEvents", on=f"{group}:log-stream:{streams}", wildcard=names.JOBS_END_WITH_THE_EXECUTION),
     ]
 
 
-def _use_log_group(*actions: str, group: str) -> Permission:
-    checked = "CloudWatch Logs checks the ARN of a log group with `:*` behind it, depending on the action"
-    return allow(*actions, on=[group, f"{group}:*"], wildcard=checked)
+def _open_log_group(group: str) -> list[Permission]:
+    asked = "SageMaker's developer guide asks for it; the local cloud opens a stream without looking for it"
+    return [
+        *_use_log_group("logs:CreateLogGroup", group=group),
+        *_use_log_group("logs:DescribeLogStreams", group=group, unused=asked),
+    ]
+
+
+def _use_log_group(action: str, *, group: str, unused: str | None = None) -> list[Permission]:
+    """CloudWatch Logs checks the ARN of a log group with `:*` behind it or without, depending on the action."""
+    checked = "it is the log group's ARN as some actions are checked against it"
+    reference = "the service authorization reference, and so the local cloud, has the ARN without `:*`"
+    return [
+        allow(action, on=group, unused={action: unused} if unused else None),
+        allow(action, on=f"{group}:*", wildcard=checked, unused={action: reference}),
+    ]
 
 
 def publish_metrics() -> Permission:
     """Publish SageMaker's instance metrics."""
     limit = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
     no_resource = "AWS checks it against no resource; the namespace is the limit"
-    return allow("cloudwatch:PutMetricData", on=ANY, when=limit, wildcard=no_resource)
+    instances = {"cloudwatch:PutMetricData": "the metrics of instances, which the local cloud does not have"}
+    return allow("cloudwatch:PutMetricData", on=ANY, when=limit, wildcard=no_resource, unused=instances)
 
 
 def confined(vpc_config: VpcConfig | None) -> dict[str, Any]:
@@ -229,18 +254,22 @@ def connect_instances(vpc_config: VpcConfig) -> list[Permission]:
     The actions are those that SageMaker's developer guide lists for roles of jobs and models with a VpcConfig. It has
     them on all resources; what they are checked against is in EC2's service authorization reference.
     """
-    interfaces = names.ec2_arn("network-interface", "*")
     subnets, groups = vpc_config.subnet_arns, vpc_config.security_group_arns
+    create = "ec2:CreateNetworkInterface"
+    actions = (
+        create,
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+    )
     return [
-        allow("ec2:CreateNetworkInterface", on=[*subnets, *groups], wildcard=vpc_config.wildcard),
+        allow(create, on=[*subnets, *groups], wildcard=vpc_config.wildcard, unused={create: _IN_A_VPC}),
         allow(
-            "ec2:CreateNetworkInterface",
-            "ec2:CreateNetworkInterfacePermission",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DeleteNetworkInterfacePermission",
-            on=interfaces,
+            *actions,
+            on=names.ec2_arn("network-interface", "*"),
             when={"ArnLike": {"ec2:Subnet": subnets}},
             wildcard="a network interface gets its id when it is created; the subnet is the limit",
+            unused=dict.fromkeys(actions, _IN_A_VPC),
         ),
         describe_network(
             "ec2:DescribeDhcpOptions",
@@ -254,19 +283,17 @@ def connect_instances(vpc_config: VpcConfig) -> list[Permission]:
 
 def describe_network(*actions: str) -> Permission:
     """Look at what a VPC is made of."""
-    return allow(*actions, on=ANY, wildcard="EC2 checks no Describe action against a resource")
+    no_resource = "EC2 checks no Describe action against a resource"
+    return allow(*actions, on=ANY, wildcard=no_resource, unused=dict.fromkeys(actions, _IN_A_VPC))
 
 
-def run_jobs(
-    kind: str, jobs: str, *, execution_role: iam.IRole, key: kms.IKey, vpc_config: VpcConfig | None
-) -> list[Permission]:
+def run_jobs(kind: str, jobs: str, *, execution_role: iam.IRole, vpc_config: VpcConfig | None) -> list[Permission]:
     """Start, watch and stop one's own jobs, whose containers can call nobody.
 
     Args:
         kind: `TrainingJob` or `ProcessingJob`, as in the names of SageMaker's actions.
         jobs: pattern of the jobs' names.
         execution_role: what the jobs run as.
-        key: protects their volumes.
         vpc_config: where their instances live; None for nowhere of ours.
     """
     resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
@@ -274,20 +301,24 @@ def run_jobs(
     own, by_execution = names.sagemaker_arn(resource, jobs), names.JOBS_END_WITH_THE_EXECUTION
     return [
         allow(f"sagemaker:Create{kind}", on=own, when=confined(vpc_config), wildcard=by_execution),
-        allow(f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=own, wildcard=by_execution),
+        allow(
+            f"sagemaker:Describe{kind}",
+            f"sagemaker:Stop{kind}",
+            "sagemaker:AddTags",
+            on=own,
+            wildcard=by_execution,
+            unused={f"sagemaker:Stop{kind}": "a build that is stopped stops its job"},
+        ),
         pass_role(execution_role, to="sagemaker.amazonaws.com"),
-        encrypt_volumes(key),
         *read_job_logs(log_group, jobs),
     ]
 
 
 def register_models(group: str) -> list[Permission]:
     """Add versions to a model package group and find them; none is ever changed."""
-    versions, numbered = names.model_package_arns(group), names.VERSIONS_ARE_NUMBERED
-    own_group = names.sagemaker_arn("model-package-group", group)
+    actions, numbered = ("sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"), names.VERSIONS_ARE_NUMBERED
     return [
-        allow("sagemaker:CreateModelPackage", on=[versions, own_group], wildcard=numbered),
-        allow("sagemaker:ListModelPackages", on=versions, wildcard=numbered),
+        allow(*actions, on=names.model_package_arns(group), wildcard=numbered),
         describe_model_packages(group),
     ]
 
@@ -300,14 +331,32 @@ def describe_model_packages(group: str) -> Permission:
 
 def find_served_model(project: str, environment: str) -> list[Permission]:
     """Find out which model package an environment's endpoint serves."""
-    generated, reason = names.generated_names(project, environment), names.NAMES_ARE_GENERATED
-    configs = [names.sagemaker_arn("endpoint-config", name) for name in generated]
-    models = [names.sagemaker_arn("model", name) for name in generated]
+    endpoint = names.sagemaker_arn("endpoint", names.endpoint_name(project, environment))
     return [
-        allow(
-            "sagemaker:DescribeEndpoint",
-            on=names.sagemaker_arn("endpoint", names.endpoint_name(project, environment)),
-        ),
-        allow("sagemaker:DescribeEndpointConfig", on=configs, wildcard=reason),
-        allow("sagemaker:DescribeModel", on=models, wildcard=reason),
+        allow("sagemaker:DescribeEndpoint", on=endpoint),
+        *on_generated(project, environment, "endpoint-config", "sagemaker:DescribeEndpointConfig"),
+        *on_generated(project, environment, "model", "sagemaker:DescribeModel"),
+    ]
+
+
+def on_generated(
+    project: str,
+    environment: str,
+    kind: str,
+    *actions: str,
+    when: Mapping[str, Any] | None = None,
+    unused: Mapping[str, str] | None = None,
+) -> list[Permission]:
+    """Actions on resources of a kind to which CloudFormation gives their names in an environment's stack.
+
+    Args:
+        kind: `model` or `endpoint-config`.
+        unused: as for `allow`.
+    """
+    by_logical_id, by_stack = (names.sagemaker_arn(kind, name) for name in names.generated_names(project, environment))
+    newer = dict.fromkeys(actions, "names as CloudFormation gives them to newer types; the local cloud gives the older")
+    reason = names.NAMES_ARE_GENERATED
+    return [
+        allow(*actions, on=by_logical_id, when=when, wildcard=reason, unused=unused),
+        allow(*actions, on=by_stack, when=when, wildcard=reason, unused=newer),
     ]

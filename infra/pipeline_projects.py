@@ -98,7 +98,7 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step("build_image", exports=["IMAGE_URI"]),
             variables={"IMAGE_REPOSITORY": repository.repository_name},
             statements=[
-                *permissions.pull_images(repository),
+                permissions.log_in_to_registry(),
                 permissions.push_images(repository),
                 *(permissions.read_scans(repository) if is_scanned else ()),
             ],
@@ -119,7 +119,7 @@ class PipelineProjects(Construct):
             statements=[
                 *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 permissions.list_objects(foundation.data_bucket, settings.data.prefix),
-                *permissions.read_objects(foundation.data_bucket, execution_roles.DATASETS),
+                permissions.get_objects(foundation.data_bucket, execution_roles.DATASETS),
             ],
             minutes=settings.processing.max_runtime_minutes + _AROUND_A_JOB_MINUTES,
         )
@@ -161,7 +161,7 @@ class PipelineProjects(Construct):
             },
             statements=[
                 *self._run_jobs("ProcessingJob", jobs, execution_role=role),
-                *permissions.read_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
+                permissions.get_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
                 *permissions.find_served_model(settings.name, names.PRODUCTION),
                 permissions.describe_model_packages(settings.name),
             ],
@@ -188,8 +188,8 @@ class PipelineProjects(Construct):
                     wildcard=names.JOBS_END_WITH_THE_EXECUTION,
                 ),
                 # SageMaker looks at what a package refers to with the permissions of the one who registers it.
-                *permissions.read_objects(foundation.data_bucket, execution_roles.MODELS, execution_roles.EVALUATIONS),
-                *permissions.pull_images(foundation.image_repository),
+                permissions.get_objects(foundation.data_bucket, execution_roles.MODELS),
+                permissions.allow("ecr:BatchGetImage", on=foundation.image_repository.repository_arn),
             ],
             reads=[SOURCE, EVALUATION],
             minutes=30,
@@ -212,8 +212,8 @@ class PipelineProjects(Construct):
         )
 
     def _run_jobs(self, kind: str, jobs: str, *, execution_role: iam.IRole) -> list[Permission]:
-        key, vpc_config = self._foundation.key, self._foundation.vpc_config
-        return permissions.run_jobs(kind, jobs, execution_role=execution_role, key=key, vpc_config=vpc_config)
+        vpc_config = self._foundation.vpc_config
+        return permissions.run_jobs(kind, jobs, execution_role=execution_role, vpc_config=vpc_config)
 
     def _job_variables(self) -> dict[str, str]:
         foundation = self._foundation

@@ -48,9 +48,7 @@ class PipelineRole(Construct):
                 self._read_source(foundation),
                 self._run_builds(projects),
                 self._deploy(list(stacks.values())),
-                permissions.allow(  # REPLACE_ON_FAILURE
-                    "cloudformation:DeleteStack", on=stacks[names.STAGING], wildcard=names.STACKS_END_WITH_AN_ID
-                ),
+                self._replace(stacks[names.STAGING]),
                 *(permissions.pass_role(one, to="cloudformation.amazonaws.com") for one in deployment_roles.values()),
                 permissions.allow("sns:Publish", on=foundation.approval_topic.topic_arn),
             ],
@@ -67,22 +65,33 @@ class PipelineRole(Construct):
             "codecommit:GetUploadArchiveStatus",
             "codecommit:UploadArchive",
             on=foundation.repository.repository_arn,
+            unused={"codecommit:CancelUploadArchive": "an execution that is stopped while its source is uploaded"},
         )
 
     @staticmethod
     def _run_builds(projects: Sequence[codebuild.IProject]) -> Permission:
         actions = ("codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild")
-        return permissions.allow(*actions, on=[project.project_arn for project in projects])
+        stop = {"codebuild:StopBuild": "an action that exceeds its time, or is stopped, stops its build"}
+        return permissions.allow(*actions, on=[project.project_arn for project in projects], unused=stop)
+
+    @staticmethod
+    def _replace(stack: str) -> Permission:
+        replaced = {"cloudformation:DeleteStack": "REPLACE_ON_FAILURE: a stack that could not be created is replaced"}
+        wildcard = names.STACKS_END_WITH_AN_ID
+        return permissions.allow("cloudformation:DeleteStack", on=stack, wildcard=wildcard, unused=replaced)
 
     @staticmethod
     def _deploy(stacks: Sequence[str]) -> Permission:
+        read = ("cloudformation:DescribeStackResources", "cloudformation:GetTemplate")
         return permissions.allow(
             "cloudformation:CreateStack",
             "cloudformation:DescribeStackEvents",
-            "cloudformation:DescribeStackResources",
             "cloudformation:DescribeStacks",
-            "cloudformation:GetTemplate",
             "cloudformation:UpdateStack",
+            *read,
             on=stacks,
             wildcard=names.STACKS_END_WITH_AN_ID,
+            unused=dict.fromkeys(
+                read, "the CDK gives it to CloudFormation actions; the local cloud does not ask for it"
+            ),
         )

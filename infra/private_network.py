@@ -103,14 +103,12 @@ class PrivateNetwork(Construct):
         )
 
     def _flow_log_role(self, group: logs.ILogGroup) -> iam.Role:
+        actions = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+        unused = "only in network mode vpc, and the local cloud delivers no flow logs"
         own_flow_logs = names.ec2_arn("vpc-flow-log", "*")  # a flow log needs its role before it has an id
         return permissions.role(
             self,
             "FlowLogRole",
             assumed_by=permissions.service("vpc-flow-logs.amazonaws.com", source_arn=own_flow_logs),
-            statements=[
-                permissions.allow(
-                    "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=group.log_group_arn
-                )
-            ],
+            statements=[permissions.allow(*actions, on=group.log_group_arn, unused=dict.fromkeys(actions, unused))],
         )

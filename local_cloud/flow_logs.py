@@ -4,8 +4,12 @@ from typing import Any
 
 from local_cloud.authorization import Check, authorize, pass_role
 from local_cloud.cloud import Cloud
+from local_cloud.wire import ServiceError
 
 _SERVICE = "vpc-flow-logs.amazonaws.com"
+_SERVED = frozenset({
+    "DeliverLogsPermissionArn", "LogGroupName", "ResourceId", "ResourceType", "TrafficType",
+})  # fmt: skip
 
 
 class FlowLogHandler:
@@ -20,6 +24,7 @@ class FlowLogHandler:
         self._cloud = cloud
 
     def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        _check(properties)
         place = f"arn:aws:ec2:{self._cloud.region}:{self._cloud.account_id}"
         role_arn = properties["DeliverLogsPermissionArn"]
         vpc = f"{place}:vpc/{properties['ResourceId']}"
@@ -44,3 +49,13 @@ class FlowLogHandler:
         place = f"arn:aws:ec2:{self._cloud.region}:{self._cloud.account_id}"
         authorize([Check("ec2:DeleteFlowLogs", f"{place}:vpc-flow-log/{physical_id}")])
         self._cloud.client("ec2").delete_flow_logs(FlowLogIds=[physical_id])
+
+
+def _check(properties: dict[str, Any]) -> None:
+    missing = _SERVED - properties.keys()
+    if missing:
+        raise ServiceError("MissingParameter", f"Missing: {', '.join(sorted(missing))}")
+    unserved = properties.keys() - _SERVED - {"Tags"}
+    if unserved:
+        names = ", ".join(sorted(unserved))
+        raise ServiceError("InvalidParameter", f"The local cloud does not serve {names} of AWS::EC2::FlowLog")

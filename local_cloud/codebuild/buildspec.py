@@ -157,7 +157,7 @@ _WRONG_TYPES = {
     "tuple_type": "must be a list", "dict_type": "must be a mapping", "model_type": "must be a mapping",
     "string_type": "must be a text",
 }  # fmt: skip
-_KNOWN_BUT_UNSERVED = {"run-as", "proxy", "batch", "enable-symlinks", "s3-prefix"}
+KNOWN_BUT_UNSERVED = {"run-as", "proxy", "batch", "enable-symlinks", "s3-prefix"}
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
@@ -172,7 +172,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden" and place.startswith("phases.") and place.count(".") == 1:
         return f"Invalid buildspec phase name: {key}. Expecting: build,install,post_build,pre_build"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: {'not served by the local cloud' if key in _KNOWN_BUT_UNSERVED else 'unknown key'}"
+        return f"{place}: {'not served by the local cloud' if key in KNOWN_BUT_UNSERVED else 'unknown key'}"
     if fault["type"] == "missing":
         return f"{place}: missing"
     if fault["type"] in _WRONG_TYPES:

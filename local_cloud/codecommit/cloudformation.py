@@ -7,6 +7,7 @@ from local_cloud.codecommit.repositories import Repositories
 from local_cloud.wire import JsonService, ServiceError
 
 _DEFAULT_KEY = "alias/aws/codecommit"
+_PROPERTIES = frozenset({"Code", "KmsKeyId", "RepositoryDescription", "RepositoryName", "Tags", "Triggers"})
 
 
 class RepositoryHandler:
@@ -20,7 +21,7 @@ class RepositoryHandler:
 
     def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         """Make the repository; its physical id is its repository id."""
-        _refuse_unserved(properties)
+        _check(properties)
         repository = self._call(
             "CreateRepository", repositoryName=properties["RepositoryName"], tags=_tags(properties),
             repositoryDescription=properties.get("RepositoryDescription"), kmsKeyId=properties.get("KmsKeyId"),
@@ -29,7 +30,7 @@ class RepositoryHandler:
 
     def update(self, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         """Change name, description, key and tags."""
-        _refuse_unserved(new)
+        _check(new)
         name = new["RepositoryName"]
         if name != old["RepositoryName"]:
             self._call("UpdateRepositoryName", oldName=old["RepositoryName"], newName=name)
@@ -59,7 +60,12 @@ class RepositoryHandler:
         return self._service.call(operation, json.dumps(request).encode())
 
 
-def _refuse_unserved(properties: dict[str, Any]) -> None:
+def _check(properties: dict[str, Any]) -> None:
+    if "RepositoryName" not in properties:
+        raise ServiceError("InvalidRequestException", "Missing required property RepositoryName")
+    unknown = properties.keys() - _PROPERTIES
+    if unknown:
+        raise ServiceError("InvalidRequestException", f"Encountered unsupported property {', '.join(sorted(unknown))}")
     unserved = properties.keys() & {"Code", "Triggers"}
     if unserved:
         raise ServiceError(

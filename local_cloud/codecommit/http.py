@@ -227,7 +227,8 @@ def _service(scope: Scope, match: re.Match[str] | None) -> str:
     """What git asks for: the path's service, or the one whose references it asks for first."""
     if match is None or match["service"] != "info/refs":
         return match["service"] if match else ""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("service", [""])[0]
+    query: str = scope["query_string"].decode("latin-1")
+    return parse_qs(query).get("service", [""])[0]
 
 
 def _basic_credentials(authorization: str) -> tuple[str, str] | None:

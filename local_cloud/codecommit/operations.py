@@ -49,7 +49,7 @@ class Operations:
         return {"repositoryMetadata": self._repositories.get(request["repositoryName"])}
 
     def batch_get_repositories(self, request: Request) -> Request:
-        known = set(self._repositories.names())
+        known = {one["repositoryName"]: one for one in self._repositories.all()}
         names = request["repositoryNames"]
         if len(names) > _MOST_REPOSITORY_NAMES:
             raise ServiceError(
@@ -57,7 +57,7 @@ class Operations:
                 f"repositoryNames has {len(names)} names, the most is {_MOST_REPOSITORY_NAMES}",
             )
         return {
-            "repositories": [self._repositories.get(name) for name in names if name in known],
+            "repositories": [known[name] for name in names if name in known],
             "repositoriesNotFound": [name for name in names if name not in known],
         }
 

@@ -54,12 +54,7 @@ class Repositories:
         document = self._table.get(name)
         if document is None:
             raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
-        return document | {
-            "repositoryName": name,
-            "Arn": self.arn(name),
-            "cloneUrlHttp": f"{self._cloud.endpoint_url}/v1/repos/{name}",
-            "cloneUrlSsh": f"ssh://git-codecommit.{self._cloud.region}.amazonaws.com/v1/repos/{name}",
-        }
+        return self._metadata(name, document)
 
     def git(self, name: str) -> GitRepository:
         """The git repository of an existing repository.
@@ -74,7 +69,7 @@ class Repositories:
         return [name for name, _ in self._table.items()]
 
     def all(self) -> list[dict[str, Any]]:
-        return [self.get(name) for name in self.names()]
+        return [self._metadata(name, document) for name, document in self._table.items()]
 
     def name_of(self, arn: str) -> str:
         """The name in a repository's ARN.
@@ -135,6 +130,14 @@ class Repositories:
             self.set_default_branch(name, "main" if "main" in branches else min(branches))
         else:
             self.change(name)
+
+    def _metadata(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        return document | {
+            "repositoryName": name,
+            "Arn": self.arn(name),
+            "cloneUrlHttp": f"{self._cloud.endpoint_url}/v1/repos/{name}",
+            "cloneUrlSsh": f"ssh://git-codecommit.{self._cloud.region}.amazonaws.com/v1/repos/{name}",
+        }
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.git"

@@ -22,7 +22,7 @@ from local_cloud.images.layers import write_whole
 from local_cloud.images.local_images import LocalImages, Tag
 from local_cloud.images.reference import Reference
 
-_SERVED = "login, build, tag, push, pull, images, image inspect, version"
+SERVED = "login, build, tag, push, pull, images, image inspect, version"
 _VERSION = """\
 Client:
  Version:           slipway
@@ -161,11 +161,11 @@ class Docker:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(125, f"{self.prog}: {message}\n{self.format_usage()}The local cloud's docker serves: {_SERVED}.\n")
+        self.exit(125, f"{self.prog}: {message}\n{self.format_usage()}The local cloud's docker serves: {SERVED}.\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="docker", description=f"docker without an engine, for the local cloud's builds: {_SERVED}.",
+    parser = _Parser(prog="docker", description=f"docker without an engine, for the local cloud's builds: {SERVED}.",
                      allow_abbrev=False)  # fmt: skip
     parser.add_argument("--store", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--installer-cache", type=Path, required=True, help=argparse.SUPPRESS)

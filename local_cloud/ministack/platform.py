@@ -37,6 +37,11 @@ _SETTLED = {
     "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
 }
+_ADMINISTRATION = (
+    "/_ministack/reset", "/_ministack/config", "/_ministack/ses/", "/_ministack/sns/", "/_ministack/sqs/",
+    "/_ministack/transfer/", "/_localstack/",
+)  # fmt: skip
+"""ministack's own paths that wipe or show what is stored; they ask for no credentials."""
 _MAXIMUM_BODY_BYTES = 64 * 1024 * 1024
 _READING = ("Describe", "Get", "List", "BatchGet", "Head", "Filter")
 
@@ -242,6 +247,9 @@ class Platform:
                 if scope["path"].startswith(prefix):
                     await route(scope, receive, send)
                     return
+            if scope["path"].startswith(_ADMINISTRATION):
+                await _answer_error(send, ServiceError("AccessDeniedException", "This is not served here.", 403))
+                return
             self._note_change(scope)
         await self._app.app(scope, receive, send)
 

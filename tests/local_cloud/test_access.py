@@ -63,6 +63,13 @@ def test_a_request_that_nobody_signed_is_refused(toy: CloudServer, path: str) ->
     assert status == 403, answer
 
 
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_localstack/state/reset"])
+def test_the_platforms_own_back_doors_are_shut(toy: CloudServer, path: str) -> None:
+    toy.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String", Overwrite=True)
+    assert http_request(toy, "POST", path, b"{}")[0] == 403
+    assert toy.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
+
+
 def test_a_signed_route_acts_for_whoever_signed(toy: CloudServer) -> None:
     status, answer = http_request(toy, "POST", "/signed/x", b"a note", toy.keys())
     assert (status, answer) == (200, b"arn:aws:iam::000000000000:user/developer sent a note")

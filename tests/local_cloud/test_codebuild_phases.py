@@ -73,7 +73,7 @@ class Bench:
         self.toolchain: Any = SimpleNamespace(
             take_python=lambda: Path("python"), return_python=lambda path: None, forget_bytecode=lambda directory: None,
             runtimes=dict, secrets=list,
-            environment=lambda python, home: {"PATH": "/usr/bin:/bin", "HOME": str(home)},
+            environment=lambda python, home, privileged: {"PATH": "/usr/bin:/bin", "HOME": str(home)},
         )  # fmt: skip
 
     @property

@@ -8,6 +8,7 @@ import random
 import signal
 import ssl
 import subprocess
+import threading
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -476,6 +477,26 @@ def test_a_killed_server_keeps_the_commits_and_tells_of_the_push_it_did_not_tell
     eventually(told)
 
 
+def test_lists_are_answered_while_repositories_go(cloud_server: CloudServer, codecommit: Any) -> None:
+    name, ended, other = f"going-{uuid.uuid4().hex[:8]}", threading.Event(), cloud_server.client("codecommit")
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            other.create_repository(repositoryName=name)
+            other.delete_repository(repositoryName=name)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(60):
+            answer = codecommit.batch_get_repositories(repositoryNames=[name] * 25)
+            assert len(answer["repositories"]) in (0, 25)
+            codecommit.list_repositories()
+    finally:
+        ended.set()
+        thread.join()
+
+
 class TestCloudFormation:
     """The type AWS::CodeCommit::Repository, through CloudFormation."""
 
@@ -497,6 +518,19 @@ class TestCloudFormation:
             return None if found["StackStatus"].endswith("IN_PROGRESS") else found
 
         return eventually(settled)
+
+    @pytest.mark.parametrize(("properties", "wanted"), [
+        ({"RepositoryName": "refused", "Colour": "blue"}, "Encountered unsupported property Colour"),
+        ({"RepositoryName": "refused", "Triggers": []}, "The local cloud does not serve Triggers"),
+        ({"RepositoryDescription": "nameless"}, "Missing required property RepositoryName"),
+    ])  # fmt: skip
+    def test_a_property_that_is_missing_or_would_be_passed_over_fails_the_stack(
+        self, cloud_server: CloudServer, properties: dict[str, Any], wanted: str
+    ) -> None:
+        name = f"stack-{uuid.uuid4().hex[:8]}"
+        self.deploy(cloud_server, name, properties)
+        events = cloud_server.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+        assert any(wanted in event.get("ResourceStatusReason", "") for event in events)
 
     def test_a_repository_is_made_renamed_in_place_and_deleted(
         self, cloud_server: CloudServer, codecommit: Any

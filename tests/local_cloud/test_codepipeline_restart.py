@@ -71,7 +71,7 @@ def test_a_deployment_that_was_cut_off_fails_with_a_reason_and_can_be_retried(
     pipeline = PipelineUnderTest(server, {"t.json": json.dumps(waiting), "good.json": topic_template(name)})
     execution_id = pipeline.create(stage("Deploy", deploy("Stack", name, "t.json")))
     eventually(lambda: pipeline.action("Deploy", "Stack").get("externalExecutionId"))
-    eventually(lambda: saved(server, name))
+    eventually(lambda: saved(server, name) and saved(server, pipeline.role_arn))
 
     server.stop(signal.SIGKILL)
     pipeline.move_to(start_cloud())

@@ -20,7 +20,6 @@ from local_cloud.server import bind
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "image", "computeType": "BUILD_GENERAL1_SMALL"}
 STUBBORN = "trap '' TERM; setsid sleep 600 & sleep 600 & touch started; sleep 600"
 REPORTING = "printf '<testsuite><testcase name=\"kept\"/></testsuite>' >j.xml"
-BURST_SECONDS = 1.0
 
 
 def buildspec(command: str) -> str:
@@ -61,102 +60,54 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
-def test_every_kind_of_write_is_kept_and_what_ran_is_ended_with_a_reason(
-    start_cloud: Callable[[], CloudServer], tmp_path: Path
-) -> None:
-    server = start_cloud()
-    codebuild, codecommit, sagemaker = (server.client(name) for name in ("codebuild", "codecommit", "sagemaker"))
-    pipeline = PipelineUnderTest(server)
-    project = {
-        "name": "kept", "source": {"type": "NO_SOURCE", "buildspec": buildspec(REPORTING)}, "environment": ENVIRONMENT,
-        "artifacts": {"type": "NO_ARTIFACTS"}, "serviceRole": make_role(server, "codebuild", EVERYTHING),
-    }  # fmt: skip
-    codebuild.create_project(**project)
-    reported = codebuild.start_build(projectName="kept")["build"]["id"]
-    running = codebuild.start_build(projectName="kept", buildspecOverride=buildspec(STUBBORN))["build"]["id"]
-    execution = pipeline.create(stage("Review", approval("Person")), stage("After", approval("Other")))
-    token = pipeline.token("Review", "Person")
-    report = eventually(lambda: codebuild.batch_get_builds(ids=[reported])["builds"][0].get("reportArns"))[0]
-    eventually(lambda: len(processes_with(running)) >= 4)
-    # what ministack keeps, roles and buckets, is written once a second
-    eventually(lambda: pipeline.role_arn in (server.state_dir / "ministack" / "iam.json").read_text())
-
-    codecommit.create_repository(repositoryName="kept", tags={"k": "v"})
-    pushed = push(server, "kept", tmp_path / "work")
-    committed = codecommit.create_commit(
-        repositoryName="kept", branchName="main", parentCommitId=pushed, deleteFiles=[{"filePath": "file"}]
-    )["commitId"]  # fmt: skip
-    codebuild.update_project(name="kept", description="changed")
-    codebuild.create_report_group(name="empty", type="TEST", exportConfig={"exportConfigType": "NO_EXPORT"})
-    sagemaker.create_model_package_group(ModelPackageGroupName="kept")
-    package = sagemaker.create_model_package(ModelPackageGroupName="kept", ModelApprovalStatus="Approved")
-    arn = package["ModelPackageArn"]
-    sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription="good")
-    pipeline.client.disable_stage_transition(
-        pipelineName=pipeline.name, stageName="After", transitionType="Inbound", reason="freeze"
-    )
-    pipeline.put_result("Review", "Person", token)
-    server.stop(signal.SIGKILL)
-
-    eventually(lambda: not processes_with(running), 5)
-    bind(int(server.endpoint_url.rpartition(":")[2])).close()
-    after = start_cloud()
-    pipeline.move_to(after)
-    codebuild, codecommit, sagemaker = (after.client(name) for name in ("codebuild", "codecommit", "sagemaker"))
-    assert codecommit.get_branch(repositoryName="kept", branchName="main")["branch"]["commitId"] == committed
-    assert codecommit.get_commit(repositoryName="kept", commitId=committed)["commit"]["parents"] == [pushed]
-    metadata = codecommit.get_repository(repositoryName="kept")["repositoryMetadata"]
-    assert metadata["defaultBranch"] == "main"
-    assert codecommit.list_tags_for_resource(resourceArn=metadata["Arn"])["tags"] == {"k": "v"}
-    assert codebuild.batch_get_projects(names=["kept"])["projects"][0]["description"] == "changed"
-    assert [case["name"] for case in codebuild.describe_test_cases(reportArn=report)["testCases"]] == ["kept"]
-    assert len(codebuild.list_report_groups()["reportGroups"]) == 2
-    cut_off = codebuild.batch_get_builds(ids=[running])["builds"][0]
-    assert (cut_off["buildStatus"], cut_off["buildComplete"]) == ("FAULT", True)
-    assert "The local cloud ended while this build ran" in json.dumps(cut_off["phases"], default=str)
-    described = sagemaker.describe_model_package(ModelPackageName=arn)
-    assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Approved", "good")
-    assert pipeline.stage("After")["inboundTransitionState"]["disabledReason"] == "freeze"
-    eventually(lambda: pipeline.stage("Review")["latestExecution"]["status"] == "Succeeded")
-    assert pipeline.stage("After")["inboundExecution"]["pipelineExecutionId"] == execution
+def report_groups(codebuild: Any) -> set[str]:
+    pages = codebuild.get_paginator("list_report_groups").paginate()
+    return {arn for page in pages for arn in page["reportGroups"]}
 
 
-def test_nothing_that_was_acknowledged_in_a_burst_of_writes_is_lost(start_cloud: Callable[[], CloudServer]) -> None:
-    server = start_cloud()
-    server.client("codecommit").create_repository(repositoryName="burst")
-    server.client("sagemaker").create_model_package_group(ModelPackageGroupName="burst")
-    acknowledged: dict[str, list[str]] = {"commits": [], "packages": [], "groups": []}
-    writers = [
-        threading.Thread(target=_write_until_refused, args=(write, acknowledged[kind]))
-        for kind, write in (
-            ("commits", _commits(server.client("codecommit"), acknowledged["commits"])),
-            ("packages", _packages(server.client("sagemaker"))),
-            ("packages", _packages(server.client("sagemaker"))),
-            ("groups", _report_groups(server.client("codebuild"), acknowledged["groups"])),
-        )
-    ]
-    for writer in writers:
-        writer.start()
-    threading.Event().wait(BURST_SECONDS)
-    server.stop(signal.SIGKILL)
-    for writer in writers:
-        writer.join(30)
+class Burst:
+    """Writes as fast as the services take them, until they take no more."""
 
-    after = start_cloud()
-    assert min(map(len, acknowledged.values())) >= 3
-    codecommit, sagemaker = after.client("codecommit"), after.client("sagemaker")
-    tip = codecommit.get_branch(repositoryName="burst", branchName="main")["branch"]["commitId"]
-    history = [tip]
-    while parents := codecommit.get_commit(repositoryName="burst", commitId=history[-1])["commit"]["parents"]:
-        history += parents
-    assert history[::-1][: len(acknowledged["commits"])] == acknowledged["commits"]
-    assert len(set(acknowledged["packages"])) == len(acknowledged["packages"])
-    for arn in acknowledged["packages"]:
-        sagemaker.describe_model_package(ModelPackageName=arn)
-    highest = max(int(arn.rpartition("/")[2]) for arn in acknowledged["packages"])
-    following = sagemaker.create_model_package(ModelPackageGroupName="burst")["ModelPackageArn"]
-    assert int(following.rpartition("/")[2]) > highest
-    assert set(acknowledged["groups"]) <= set(after.client("codebuild").list_report_groups()["reportGroups"])
+    def __init__(self, server: CloudServer) -> None:
+        codecommit, sagemaker, codebuild = (server.client(name) for name in ("codecommit", "sagemaker", "codebuild"))
+        codecommit.create_repository(repositoryName="burst")
+        sagemaker.create_model_package_group(ModelPackageGroupName="burst")
+        self._commits: list[str] = []
+        self._packages: list[str] = []
+        self._groups: list[str] = []
+        self._writers = [
+            threading.Thread(target=_write_until_refused, args=(write, acknowledged))
+            for write, acknowledged in (
+                (_commits(codecommit, self._commits), self._commits),
+                (_packages(sagemaker), self._packages),
+                (_packages(sagemaker), self._packages),
+                (_report_groups(codebuild, self._groups), self._groups),
+            )
+        ]
+        for writer in self._writers:
+            writer.start()
+
+    def least(self) -> int:
+        return min(len(self._commits), len(self._packages), len(self._groups))
+
+    def join(self) -> None:
+        for writer in self._writers:
+            writer.join(30)
+
+    def check(self, server: CloudServer) -> None:
+        """All that was acknowledged is there, and no version of a package is given twice."""
+        codecommit, sagemaker = server.client("codecommit"), server.client("sagemaker")
+        history = [codecommit.get_branch(repositoryName="burst", branchName="main")["branch"]["commitId"]]
+        while parents := codecommit.get_commit(repositoryName="burst", commitId=history[-1])["commit"]["parents"]:
+            history += parents
+        assert history[::-1][: len(self._commits)] == self._commits
+        assert len(set(self._packages)) == len(self._packages)
+        for arn in self._packages:
+            sagemaker.describe_model_package(ModelPackageName=arn)
+        highest = max(int(arn.rpartition("/")[2]) for arn in self._packages)
+        following = sagemaker.create_model_package(ModelPackageGroupName="burst")["ModelPackageArn"]
+        assert int(following.rpartition("/")[2]) > highest
+        assert set(self._groups) <= report_groups(server.client("codebuild"))
 
 
 def _write_until_refused(write: Callable[[], str], acknowledged: list[str]) -> None:
@@ -187,3 +138,67 @@ def _report_groups(client: Any, made: list[str]) -> Callable[[], str]:
         return str(answer["reportGroup"]["arn"])
 
     return write
+
+
+def test_what_was_acknowledged_is_kept_and_what_ran_is_ended_with_a_reason(
+    start_cloud: Callable[[], CloudServer], tmp_path: Path
+) -> None:
+    server = start_cloud()
+    codebuild, codecommit, sagemaker = (server.client(name) for name in ("codebuild", "codecommit", "sagemaker"))
+    pipeline = PipelineUnderTest(server)
+    project = {
+        "name": "kept", "source": {"type": "NO_SOURCE", "buildspec": buildspec(REPORTING)}, "environment": ENVIRONMENT,
+        "artifacts": {"type": "NO_ARTIFACTS"}, "serviceRole": make_role(server, "codebuild", EVERYTHING),
+    }  # fmt: skip
+    codebuild.create_project(**project)
+    reported = codebuild.start_build(projectName="kept")["build"]["id"]
+    running = codebuild.start_build(projectName="kept", buildspecOverride=buildspec(STUBBORN))["build"]["id"]
+    execution = pipeline.create(stage("Review", approval("Person")), stage("After", approval("Other")))
+    token = pipeline.token("Review", "Person")
+    report = eventually(lambda: codebuild.batch_get_builds(ids=[reported])["builds"][0].get("reportArns"))[0]
+    eventually(lambda: len(processes_with(running)) >= 4)
+    # what ministack keeps, roles and buckets, is written once a second
+    eventually(lambda: pipeline.role_arn in (server.state_dir / "ministack" / "iam.json").read_text())
+
+    codecommit.create_repository(repositoryName="kept", tags={"k": "v"})
+    pushed = push(server, "kept", tmp_path / "work")
+    burst = Burst(server)
+    committed = codecommit.create_commit(
+        repositoryName="kept", branchName="main", parentCommitId=pushed, deleteFiles=[{"filePath": "file"}]
+    )["commitId"]  # fmt: skip
+    codebuild.update_project(name="kept", description="changed")
+    codebuild.create_report_group(name="empty", type="TEST", exportConfig={"exportConfigType": "NO_EXPORT"})
+    sagemaker.create_model_package_group(ModelPackageGroupName="kept")
+    package = sagemaker.create_model_package(ModelPackageGroupName="kept", ModelApprovalStatus="Approved")
+    arn = package["ModelPackageArn"]
+    sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription="good")
+    pipeline.client.disable_stage_transition(
+        pipelineName=pipeline.name, stageName="After", transitionType="Inbound", reason="freeze"
+    )
+    pipeline.put_result("Review", "Person", token)
+    eventually(lambda: burst.least() >= 5)
+    server.stop(signal.SIGKILL)
+    burst.join()
+
+    eventually(lambda: not processes_with(running), 5)
+    bind(int(server.endpoint_url.rpartition(":")[2])).close()
+    after = start_cloud()
+    pipeline.move_to(after)
+    codebuild, codecommit, sagemaker = (after.client(name) for name in ("codebuild", "codecommit", "sagemaker"))
+    assert codecommit.get_branch(repositoryName="kept", branchName="main")["branch"]["commitId"] == committed
+    assert codecommit.get_commit(repositoryName="kept", commitId=committed)["commit"]["parents"] == [pushed]
+    metadata = codecommit.get_repository(repositoryName="kept")["repositoryMetadata"]
+    assert metadata["defaultBranch"] == "main"
+    assert codecommit.list_tags_for_resource(resourceArn=metadata["Arn"])["tags"] == {"k": "v"}
+    assert codebuild.batch_get_projects(names=["kept"])["projects"][0]["description"] == "changed"
+    assert [case["name"] for case in codebuild.describe_test_cases(reportArn=report)["testCases"]] == ["kept"]
+    assert any(arn.endswith("/empty") for arn in report_groups(codebuild))
+    cut_off = codebuild.batch_get_builds(ids=[running])["builds"][0]
+    assert (cut_off["buildStatus"], cut_off["buildComplete"]) == ("FAULT", True)
+    assert "The local cloud ended while this build ran" in json.dumps(cut_off["phases"], default=str)
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Approved", "good")
+    assert pipeline.stage("After")["inboundTransitionState"]["disabledReason"] == "freeze"
+    eventually(lambda: pipeline.stage("Review")["latestExecution"]["status"] == "Succeeded")
+    assert pipeline.stage("After")["inboundExecution"]["pipelineExecutionId"] == execution
+    burst.check(after)

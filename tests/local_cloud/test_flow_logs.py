@@ -3,15 +3,16 @@
 import json
 import uuid
 
+import pytest
 from local_cloud_access import make_role
 from local_cloud_server import CloudServer, eventually
 
 
-def _deploy(server: CloudServer, role_of_stack: str) -> tuple[str, dict]:
+def _deploy(server: CloudServer, role_of_stack: str, **more: object) -> tuple[str, dict]:
     name = f"flow-{uuid.uuid4().hex[:8]}"
     delivery = make_role(server, "vpc-flow-logs")
     flow_log = {"ResourceId": {"Ref": "Vpc"}, "ResourceType": "VPC", "TrafficType": "ALL", "LogGroupName": name,
-                "DeliverLogsPermissionArn": delivery}  # fmt: skip
+                "DeliverLogsPermissionArn": delivery, **more}  # fmt: skip
     template = {"Resources": {
         "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
         "FlowLog": {"Type": "AWS::EC2::FlowLog", "Properties": flow_log},
@@ -44,3 +45,17 @@ def test_a_stack_that_may_not_hand_over_the_delivery_role_makes_no_flow_log(clou
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     events = cloud_server.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     assert any("iam:PassRole" in event.get("ResourceStatusReason", "") for event in events)
+
+
+@pytest.mark.parametrize(("properties", "wanted"), [
+    ({"LogFormat": "${version}"}, "The local cloud does not serve LogFormat of AWS::EC2::FlowLog"),
+    ({"LogGroupName": {"Ref": "AWS::NoValue"}}, "Missing: LogGroupName"),
+])  # fmt: skip
+def test_a_property_that_would_be_passed_over_fails_the_stack(
+    cloud_server: CloudServer, properties: dict, wanted: str
+) -> None:
+    role = make_role(cloud_server, "cloudformation", {"Action": ["ec2:*", "iam:PassRole"], "Resource": "*"})
+    name, stack = _deploy(cloud_server, role, **properties)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = cloud_server.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    assert any(wanted in event.get("ResourceStatusReason", "") for event in events)

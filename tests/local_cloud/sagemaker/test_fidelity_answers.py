@@ -1,6 +1,5 @@
 """Every served operation of SageMaker, answered at least once by its model; and what is idempotent stays so."""
 
-import time
 from typing import Any
 
 import pytest
@@ -107,9 +106,9 @@ def test_the_same_client_token_registers_one_package_and_is_good_for_no_other(sa
 @pytest.mark.parametrize("token", ["broken", "bm90IGpzb24=", "WzEsIDJd", ""])
 def test_a_token_that_no_list_has_given_out_is_refused(sagemaker: SageMakerCloud, token: str) -> None:
     for operation in ("list_models", "list_endpoints", "list_training_jobs", "list_model_packages"):
-        with pytest.raises(ClientError, match="ValidationException.*Invalid NextToken"):
+        with pytest.raises(ClientError, match=r"ValidationException.*Invalid NextToken"):
             getattr(sagemaker.api, operation)(NextToken=token)
     group = sagemaker.name("group")
     arn = sagemaker.api.create_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
-    with pytest.raises(ClientError, match="ValidationException.*Invalid NextToken"):
+    with pytest.raises(ClientError, match=r"ValidationException.*Invalid NextToken"):
         sagemaker.api.list_tags(ResourceArn=arn, NextToken=token)
