@@ -53,7 +53,7 @@ class PrivateNetwork(Construct):
         endpoint = self._vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         own = {"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}}
         for permission in (
-            permissions.allow("s3:GetBucketLocation", "s3:ListBucket", on=data_bucket.bucket_arn, when=own),
+            permissions.allow("s3:ListBucket", on=data_bucket.bucket_arn, when=own),
             permissions.allow(
                 "s3:AbortMultipartUpload",
                 "s3:GetObject",

@@ -106,7 +106,7 @@ def _grants(document: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{action} on {resource}{condition}" for resource in as_list(statement["Resource"]))
 
 
-def on(resource: str, *actions: str, condition: Mapping[str, Any] | None = None) -> set[str]:
-    """The grants of actions on one resource, as `Deployment.grants` writes them."""
+def on(resource: str | list[str], *actions: str, condition: Mapping[str, Any] | None = None) -> set[str]:
+    """The grants of actions on one resource or on each of several, as `Deployment.grants` writes them."""
     suffix = f" if {json.dumps(condition, sort_keys=True)}" if condition else ""
-    return {f"{action} on {resource}{suffix}" for action in actions}
+    return {f"{action} on {one}{suffix}" for one in as_list(resource) for action in actions}

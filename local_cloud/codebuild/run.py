@@ -348,10 +348,17 @@ class BuildRun:
             logger.exception("the build %s could not be wrapped up", self._build["id"])
             status = "FAULT"
         finally:
-            if self._stream is not None:
-                self._stream.close()
+            self._close_log()
             self._record.complete(status)
             self._clean_up()
+
+    def _close_log(self) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.close()
+        except ClientError as error:  # a build runs on without its log
+            logger.warning("the log of %s lost lines: %s", self._build["id"], error)
 
     def _clean_up(self) -> None:
         shutil.rmtree(self._workspace, ignore_errors=True)

@@ -34,11 +34,14 @@ def download(s3: Any, source: Mapping[str, Any], version: str | None, directory:
     archive = directory.with_name(directory.name + ".zip")
     place = f"for {what} and source version {version or f'arn:aws:s3:::{bucket}/{key}'}"
     try:
-        s3.download_file(bucket, key, str(archive), ExtraArgs={"VersionId": version} if version else None)
+        # The object is asked for at once: S3 tells the reason of a refusal in a body, which a look ahead (HEAD) lacks.
+        answer = s3.get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+        with archive.open("wb") as file:
+            shutil.copyfileobj(answer["Body"], file)
         unpack(archive, directory)
     except ClientError as error:
-        answer = error.response["Error"]
-        message = f"{answer['Code']}: {answer['Message']} status code: {_status(error)} {place}"
+        refusal = error.response["Error"]
+        message = f"{refusal['Code']}: {refusal['Message']} status code: {_status(error)} {place}"
         raise PhaseError("CLIENT_ERROR", message) from error
     except BotoCoreError as error:
         raise PhaseError("CLIENT_ERROR", f"{error} {place}") from error

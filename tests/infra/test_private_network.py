@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from infra_support import Deployment, on
+from infra_support import Deployment, as_list, on
 
 from settings import Network, Settings
 
@@ -81,7 +81,7 @@ def test_the_one_way_out_leads_this_accounts_principals_to_the_data_bucket(in_a_
     assert endpoint["RouteTableIds"] == [f"<{subnet}RouteTable>" for subnet in SUBNETS]
     assert endpoint["PolicyDocument"]["Statement"] == [
         {
-            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+            "Action": "s3:ListBucket",
             "Condition": OWN_PRINCIPALS,
             "Effect": "Allow",
             "Principal": {"AWS": "*"},
@@ -99,7 +99,8 @@ def test_the_one_way_out_leads_this_accounts_principals_to_the_data_bucket(in_a_
 
 def test_the_way_out_allows_all_that_the_jobs_roles_do_with_the_bucket(in_a_vpc: Deployment) -> None:
     endpoint = in_a_vpc.properties("foundation", "AWS::EC2::VPCEndpoint", "NetworkVpcS3")
-    let_through = {action for statement in endpoint["PolicyDocument"]["Statement"] for action in statement["Action"]}
+    statements = endpoint["PolicyDocument"]["Statement"]
+    let_through = {action for statement in statements for action in as_list(statement["Action"])}
     used = {
         grant.partition(" ")[0]
         for role in ("Processing", "Training", "Endpoint")
