@@ -90,7 +90,7 @@ class ExecutionRoles(Construct):
         """
         return [
             permissions.list_objects(self._bucket, *reads),
-            *permissions.write_objects(self._bucket, *writes),
+            permissions.write_objects(self._bucket, *writes),
             permissions.encrypt_job_output(self._key),
             permissions.encrypt_volumes(self._key),
         ]

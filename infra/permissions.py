@@ -75,9 +75,10 @@ def pass_role(passed: iam.IRole, *, to: str) -> Permission:
     return allow("iam:PassRole", on=passed.role_arn, when={"StringEquals": {"iam:PassedToService": to}})
 
 
-def get_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
+def get_objects(bucket: s3.IBucket, *prefixes: str, unused: str | None = None) -> Permission:
     """Read objects under prefixes of a bucket by their names."""
-    return allow("s3:GetObject", on=_objects(bucket, prefixes), wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER)
+    get, reason = "s3:GetObject", _OBJECTS_ARE_NAMED_BY_THEIR_WRITER
+    return allow(get, on=_objects(bucket, prefixes), wildcard=reason, unused={get: unused} if unused else None)
 
 
 def list_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
@@ -86,17 +87,15 @@ def list_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     return allow("s3:ListBucket", on=bucket.bucket_arn, when=listed)
 
 
-def write_objects(bucket: s3.IBucket, *prefixes: str) -> list[Permission]:
+def write_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     """Write under prefixes of a bucket."""
-    return [
-        allow(
-            "s3:PutObject",
-            "s3:AbortMultipartUpload",
-            on=_objects(bucket, prefixes),
-            wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER,
-            unused={"s3:AbortMultipartUpload": "large files are uploaded in parts; what breaks off is cleaned up"},
-        )
-    ]
+    return allow(
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        on=_objects(bucket, prefixes),
+        wildcard=_OBJECTS_ARE_NAMED_BY_THEIR_WRITER,
+        unused={"s3:AbortMultipartUpload": "large files are uploaded in parts; what breaks off is cleaned up"},
+    )
 
 
 def _objects(bucket: s3.IBucket, prefixes: Sequence[str]) -> list[str]:
@@ -316,9 +315,12 @@ def run_jobs(kind: str, jobs: str, *, execution_role: iam.IRole, vpc_config: Vpc
 
 def register_models(group: str) -> list[Permission]:
     """Add versions to a model package group and find them; none is ever changed."""
-    actions, numbered = ("sagemaker:CreateModelPackage", "sagemaker:ListModelPackages"), names.VERSIONS_ARE_NUMBERED
+    create = "sagemaker:CreateModelPackage"
+    versions, numbered = names.model_package_arns(group), names.VERSIONS_ARE_NUMBERED
+    reference = "the service authorization reference names the group beside the version, of which the local cloud asks"
     return [
-        allow(*actions, on=names.model_package_arns(group), wildcard=numbered),
+        allow(create, "sagemaker:ListModelPackages", on=versions, wildcard=numbered),
+        allow(create, on=names.sagemaker_arn("model-package-group", group), unused={create: reference}),
         describe_model_packages(group),
     ]
 

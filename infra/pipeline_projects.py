@@ -189,6 +189,11 @@ class PipelineProjects(Construct):
                 ),
                 # SageMaker looks at what a package refers to with the permissions of the one who registers it.
                 permissions.get_objects(foundation.data_bucket, execution_roles.MODELS),
+                permissions.get_objects(
+                    foundation.data_bucket,
+                    execution_roles.EVALUATIONS,
+                    unused="a package refers to its metrics; the local cloud looks at image and model alone",
+                ),
                 permissions.allow("ecr:BatchGetImage", on=foundation.image_repository.repository_arn),
             ],
             reads=[SOURCE, EVALUATION],

@@ -156,8 +156,9 @@ BUILD_ROLES = {
     | on(VERSIONS, "sagemaker:DescribeModelPackage"),
     "ProjectsRegisterModelRole": build("RegisterModel", reads=("Source", "Evaluation"))
     | on(VERSIONS, "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
+    | on(f"{SAGEMAKER}:model-package-group/flight-delays", "sagemaker:CreateModelPackage")
     | on(f"{SAGEMAKER}:training-job/flight-delays-train-*", "sagemaker:DescribeTrainingJob")
-    | reading("models/")
+    | reading("models/", "evaluations/")
     | on(IMAGES, "ecr:BatchGetImage"),
     **{
         f"ProjectsVerify{environment.capitalize()}Role": build(
