@@ -233,8 +233,8 @@ def _show(console: Console, experiment: Experiment, seconds: float) -> None:
     for grant in sorted(set(grants) - roles.given):
         what = "the run goes on without" if grant in experiment.refused else "never asked"
         console.print(f"{what}: {roles.labels[grant.role]}  {grant.action}  {grant.pattern}", soft_wrap=True)
-    named = len(roles.given & experiment.named)
-    console.print(f"{len(grants)} grants: {len(roles.given)} missed, {named} of them by name; {seconds / 60:.1f} min")
+    by_name = len(roles.given & experiment.named)
+    console.print(f"{len(grants)} grants: {len(roles.given)} missed, {by_name} of them by name; {seconds / 60:.1f} min")
 
 
 def main() -> int:
