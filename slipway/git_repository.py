@@ -86,7 +86,9 @@ class GitRepository:
         """
         env = " ".join([f"-u {name}" for name in unset] + [f"{k}={shlex.quote(v)}" for k, v in variables.items()])
         aws = shlex.quote(str(Path(sys.executable).with_name("aws")))
-        self._use_credential_helper(url, f"!env {env} {aws} codecommit credential-helper --ignore-host-check $@")
+        get = f"env {env} {aws} codecommit credential-helper --ignore-host-check get"
+        # The aws command takes the option for `get` alone, and has nothing to do for git's `store` and `erase`.
+        self._use_credential_helper(url, f'!f() {{ test "$1" != get || {get}; }}; f')
         self._run("config", f"http.{_host(url)}.sslCAPath", ca_folder)
 
     def _use_credential_helper(self, url: str, helper: str) -> None:

@@ -85,7 +85,8 @@ class CloudServer:
 
     def environment(self) -> dict[str, str]:
         """Variables for a child process: the aws command, cdk and git as the developer."""
-        helper = f"!{Path(sys.executable).parent}/aws codecommit credential-helper --ignore-host-check $@"
+        get = f"{Path(sys.executable).parent}/aws codecommit credential-helper --ignore-host-check get"
+        helper = f'!f() {{ test "$1" != get || {get}; }}; f'
         settings = {
             f"http.{self.endpoint_url}.sslCAPath": self.ca_folder,
             f"credential.{self.endpoint_url}.helper": helper,
