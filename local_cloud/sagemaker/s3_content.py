@@ -60,7 +60,8 @@ class S3Content:
             TransferError: S3 does not say (no such bucket, access denied).
         """
         try:
-            self._client.head_object(Bucket=location.bucket, Key=location.key)
+            # Asked for and not read: the answer to HEAD has no body that would tell why it was refused.
+            self._client.get_object(Bucket=location.bucket, Key=location.key)["Body"].close()
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
