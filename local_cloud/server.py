@@ -129,6 +129,7 @@ async def _serve(
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.certfile = config.keyfile = str(certificate.server)
+    config.alpn_protocols = ["http/1.1"]  # curl 7.88 does not end a chunked body over HTTP/2: git push would hang
     config.keep_alive_timeout = 75
     config.loglevel = log_level
     config.graceful_timeout = 2

@@ -41,7 +41,7 @@ class WorkingCopy:
     def git(self, *arguments: str, fails: bool = False, **variables: str) -> str:
         environment = self._environment | variables
         ended = subprocess.run(
-            ["git", *arguments], cwd=self.path, env=environment, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=self.path, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
         assert (ended.returncode != 0) == fails, ended.stderr
         return ended.stderr if fails else ended.stdout.strip()
@@ -209,6 +209,14 @@ def test_twenty_megabytes_are_pushed_and_cloned_unchanged(
     work.git("push", "--quiet", "origin", "main")
     work.git("clone", "--quiet", repository["cloneUrlHttp"], str(tmp_path / "clone"))
     assert (tmp_path / "clone/data.bin").read_bytes() == content
+
+
+def test_a_push_that_just_fills_gits_buffer_ends(work: WorkingCopy) -> None:
+    # http.postBuffer is 1 MiB. Where a pack leaves less than a packet of it free, git sends it chunked, and over HTTP/2
+    # curl then waits for more than there is.
+    for kibibytes in range(960, 1025, 8):
+        work.commit("data.bin", random.Random(kibibytes).randbytes(kibibytes * 1024))  # noqa: S311 - test data
+        work.git("push", "--quiet", "origin", "main")
 
 
 def test_a_fetch_whose_request_is_compressed_is_understood(
