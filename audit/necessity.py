@@ -177,8 +177,9 @@ class Experiment:
         missing = {grant for grant in refused if grant is not None}
         self.refused |= missing
         open_refusals = {grant for grant in self.refused if grant not in self.roles.given}
-        named = {grant for grant in open_refusals if grant.action in told}
-        logged = {grant for grant in missing if grant.action in self._server_log.read_text()}
+        named = {grant for grant in open_refusals if grant.action in told or _in_sagemakers_words(grant) in told}
+        log = self._server_log.read_text()
+        logged = {grant for grant in missing if grant.action in log}
         for grant in sorted(named or logged):
             where = "" if named else "  [yellow](named in the local cloud's log)[/yellow]"
             what = f"{self.roles.labels[grant.role]}  {grant.action}  {grant.pattern}"
@@ -212,6 +213,11 @@ class Experiment:
             pipelineName="flight-delays", stageName=failed, pipelineExecutionId=execution,
             retryMode="FAILED_ACTIONS",
         )  # fmt: skip
+
+
+def _in_sagemakers_words(grant: Grant) -> str:
+    """How SageMaker names a permission that an endpoint's role lacks."""
+    return f"does not have {grant.action.partition(':')[2]} permission"
 
 
 def _as_list(value: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """The CloudFormation resource types of SageMaker; they call the same operations as the API's clients do."""
 
 import json
+import logging
 import secrets
 import string
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from local_cloud.sagemaker.endpoints import Endpoints
 from local_cloud.sagemaker.errors import invalid
 from local_cloud.wire import JsonService, ServiceError
+
+logger = logging.getLogger(__name__)
 
 _NAME_CHARACTERS = 63
 _RANDOM_CHARACTERS = 12
@@ -35,7 +38,11 @@ class NamedResource:
         name_property = f"{self._noun}Name"
         named = {name_property: properties.get(name_property) or _generated_name(logical_id)}
         arn = self._call(f"Create{self._noun}", self._request("Create", properties | named))[f"{self._noun}Arn"]
-        return arn, self._attributes(arn)
+        try:
+            return arn, self._created(arn)
+        except ServiceError:
+            self._undo(arn)
+            raise
 
     def update(self, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         self._update_tags(physical_id, old, new)
@@ -43,12 +50,28 @@ class NamedResource:
 
     def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
         if self._exists(physical_id):
-            self._call(f"Delete{self._noun}", {f"{self._noun}Name": _name(physical_id)})
+            self._delete(physical_id)
+
+    def _created(self, arn: str) -> dict[str, Any]:
+        """What the resource is like once it is made."""
+        return self._attributes(arn)
+
+    def _undo(self, arn: str) -> None:
+        """Delete what was made in vain: the stack never learns of it, so it could not roll it back."""
+        try:
+            self._delete(arn)
+        except ServiceError as error:
+            logger.warning("%s is left behind: %s", arn, error.message)
+
+    def _delete(self, arn: str) -> None:
+        self._call(f"Delete{self._noun}", {f"{self._noun}Name": _name(arn)})
 
     def _exists(self, arn: str) -> bool:
         try:
             self._attributes(arn)
-        except ServiceError:
+        except ServiceError as error:
+            if error.code.startswith("AccessDenied"):
+                raise
             return False
         return True
 
@@ -90,13 +113,7 @@ class EndpointResource(NamedResource):
 
     def create(self, logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
         create_only = {name: value for name, value in properties.items() if name not in self._ONLY_FOR_UPDATES}
-        arn, attributes = super().create(logical_id, create_only, stack_name)
-        try:
-            self._wait(arn)
-        except ServiceError:
-            self.delete(arn, properties)  # the stack never learns of it, so it could not roll it back
-            raise
-        return arn, attributes
+        return super().create(logical_id, create_only, stack_name)
 
     def update(self, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         self._update_tags(physical_id, old, new)
@@ -109,11 +126,15 @@ class EndpointResource(NamedResource):
                 raise _not_stabilized(physical_id, self._endpoints.existing(_name(physical_id)))
         return self._attributes(physical_id)
 
-    def delete(self, physical_id: str, properties: dict[str, Any]) -> None:
-        if self._exists(physical_id):
-            self._endpoints.wait_until_settled(_name(physical_id))
-            super().delete(physical_id, properties)
-            self._endpoints.wait_until_settled(_name(physical_id))
+    def _created(self, arn: str) -> dict[str, Any]:
+        attributes = super()._created(arn)
+        self._wait(arn)
+        return attributes
+
+    def _delete(self, arn: str) -> None:
+        self._endpoints.wait_until_settled(_name(arn))
+        super()._delete(arn)
+        self._endpoints.wait_until_settled(_name(arn))
 
     def _config_name(self, arn: str) -> str:
         return str(self._endpoints.existing(_name(arn))["EndpointConfigName"])

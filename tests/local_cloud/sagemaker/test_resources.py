@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from local_cloud_access import make_role
 from local_cloud_sagemaker import SageMakerCloud
 from local_cloud_server import eventually
 
@@ -41,8 +42,8 @@ class Stack:
         self.client = sagemaker.client("cloudformation")
         self.name = sagemaker.name("stack")
 
-    def create(self, template: dict[str, Any]) -> str:
-        self.client.create_stack(StackName=self.name, TemplateBody=json.dumps(template))
+    def create(self, template: dict[str, Any], **options: str) -> str:
+        self.client.create_stack(StackName=self.name, TemplateBody=json.dumps(template), **options)
         return self.ended()
 
     def update(self, template: dict[str, Any]) -> str:
@@ -121,6 +122,23 @@ def test_a_bad_model_fails_the_creation_and_nothing_is_left(sagemaker: SageMaker
     bad = template(sagemaker, sagemaker.put_model(prediction="exit"), EndpointName=name)
     assert stack.create(bad) == "ROLLBACK_COMPLETE"
     assert "did not pass the ping health check" in stack.reasons()
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.api.describe_endpoint(EndpointName=name)
+    stack.delete()
+
+
+def test_an_endpoint_that_its_stack_may_not_look_at_is_not_left_behind(sagemaker: SageMakerCloud) -> None:
+    role = make_role(
+        sagemaker.server,
+        "cloudformation",
+        {"Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sagemaker:DescribeEndpoint", "Resource": "*"},
+    )
+    name = sagemaker.name("endpoint")
+    stack = Stack(sagemaker)
+    good = template(sagemaker, sagemaker.put_model(prediction="one"), EndpointName=name)
+    assert stack.create(good, RoleARN=role) == "ROLLBACK_COMPLETE"
+    assert "is not authorized to perform: sagemaker:DescribeEndpoint" in stack.reasons()
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.api.describe_endpoint(EndpointName=name)
     stack.delete()
