@@ -5,6 +5,7 @@ the grant that the failure names is given back and the failed actions are retrie
 was given back is what the line needs, and each of it was missed by name. What was never asked back is listed.
 """
 
+import contextlib
 import fnmatch
 import json
 import sys
@@ -24,7 +25,7 @@ _POLL_SECONDS = 1.0
 _START_SECONDS = 15.0
 _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded")
 _STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
-_PRODUCTION = "flight-delays-production"
+_PRODUCTION, _STAGING = "flight-delays-production", "flight-delays-staging"
 _STACKS = ("flight-delays-foundation", "flight-delays-pipeline")
 
 
@@ -155,6 +156,7 @@ class Experiment:
             told = self._line.slipway("status", check=False).stdout
             self._give_back(told)
             self._clear_production()
+            self._clear_endpoints()
             self._retry(execution)
 
     def _settled(self, execution: str) -> str:
@@ -179,7 +181,7 @@ class Experiment:
         open_refusals = {grant for grant in self.refused if grant not in self.roles.given}
         named = {grant for grant in open_refusals if grant.action in told or _in_sagemakers_words(grant) in told}
         log = self._server_log.read_text()
-        logged = {grant for grant in missing if grant.action in log}
+        logged = {grant for grant in open_refusals if grant.action in log}
         for grant in sorted(named or logged):
             where = "" if named else "  [yellow](named in the local cloud's log)[/yellow]"
             what = f"{self.roles.labels[grant.role]}  {grant.action}  {grant.pattern}"
@@ -200,6 +202,16 @@ class Experiment:
             self._cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=_PRODUCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
             )
+
+    def _clear_endpoints(self) -> None:
+        """An endpoint that its stack could neither look at nor delete stays when the stack is gone."""
+        sagemaker = self._line.client("sagemaker")
+        for name in (_PRODUCTION, _STAGING):
+            try:
+                self._cloudformation.describe_stacks(StackName=name)
+            except self._cloudformation.exceptions.ClientError:
+                with contextlib.suppress(sagemaker.exceptions.ClientError):  # there is none
+                    sagemaker.delete_endpoint(EndpointName=name)
 
     def _retry(self, execution: str) -> None:
         state = self._pipeline.get_pipeline_state(name="flight-delays")
