@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from local_cloud.authorization import Principal, acting_as
 from local_cloud.ministack import AccessControl, Platform
+from local_cloud.ministack.access import git_signature
 from local_cloud.processes import Processes
 from local_cloud.store import Store
 
@@ -154,6 +155,18 @@ class Cloud:
             ServiceError: they are wrong or too old.
         """
         return self._platform.access.authenticate_git(username, password, host, path)
+
+    def git_credentials(self, role_arn: str, path: str) -> tuple[str, str]:
+        """User name and password with which git may call a repository's path as a role, for a quarter of an hour.
+
+        Raises:
+            ServiceError: AccessDenied; the role does not exist or does not trust this service.
+        """
+        keys = self._platform.access.assume_role(role_arn, "local-cloud-git", self._service, self._source_arn)
+        timestamp, host = datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), self.endpoint_url.removeprefix("https://")
+        signing = Credentials(keys.access_key_id, keys.secret_access_key)
+        signature = git_signature(signing, self.region, host, path, timestamp)
+        return f"{keys.access_key_id}%{keys.session_token}", f"{timestamp}Z{signature}"
 
     def read(self, path: str, *, service: str, role_arn: str) -> bytes:
         """GET a path of this cloud, signed for a service with a role's credentials.

@@ -4,6 +4,7 @@ from typing import Any
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 COMMIT, EXECUTION = "0" * 40, "00000000-0000-0000-0000-000000000000"
+PULL_REQUEST, COMMENT = "999999999", f"{EXECUTION}:{EXECUTION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/absent"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/absent:1"
 REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:absent"
@@ -53,10 +54,20 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
             "commitMessage": "m", "putFiles": [{"filePath": "p", "fileMode": "NORMAL", "fileContent": "eA=="}],
             "deleteFiles": [{"filePath": "d"}], "setFileModes": [{"filePath": "m", "fileMode": "NORMAL"}],
         },
+        "CreatePullRequest": {
+            "title": "t", "description": "d", "clientRequestToken": "t",
+            "targets": [{"repositoryName": "absent", "sourceReference": "b", "destinationReference": "main"}],
+        },
         "CreateRepository": {"repositoryName": "fidelity-made", "repositoryDescription": "d", "tags": {"k": "v"}},
         "DeleteBranch": {"repositoryName": "absent", "branchName": "b"},
+        "DeleteCommentContent": {"commentId": COMMENT},
         "DeleteRepository": {"repositoryName": "absent"},
         "GetBranch": {"repositoryName": "absent", "branchName": "b"},
+        "GetComment": {"commentId": COMMENT},
+        "GetCommentsForPullRequest": {
+            "pullRequestId": PULL_REQUEST, "repositoryName": "absent", "beforeCommitId": COMMIT,
+            "afterCommitId": COMMIT, "maxResults": 1,
+        },
         "GetCommit": {"repositoryName": "absent", "commitId": COMMIT},
         "GetDifferences": {
             "repositoryName": "absent", "beforeCommitSpecifier": COMMIT, "afterCommitSpecifier": "main",
@@ -64,13 +75,28 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "GetFile": {"repositoryName": "absent", "commitSpecifier": "main", "filePath": "p"},
         "GetFolder": {"repositoryName": "absent", "commitSpecifier": "main", "folderPath": "p"},
+        "GetPullRequest": {"pullRequestId": PULL_REQUEST},
         "GetRepository": {"repositoryName": "absent"},
         "ListBranches": {"repositoryName": "absent"},
+        "ListPullRequests": {
+            "repositoryName": "absent", "authorArn": ROLE, "pullRequestStatus": "OPEN", "maxResults": 1,
+        },
         "ListRepositories": {"sortBy": "repositoryName", "order": "ascending"},
         "ListTagsForResource": {"resourceArn": REPOSITORY},
+        "MergePullRequestByFastForward": {
+            "pullRequestId": PULL_REQUEST, "repositoryName": "absent", "sourceCommitId": COMMIT,
+        },
+        "PostCommentForPullRequest": {
+            "pullRequestId": PULL_REQUEST, "repositoryName": "absent", "beforeCommitId": COMMIT,
+            "afterCommitId": COMMIT, "content": "c", "clientRequestToken": "t",
+        },
         "TagResource": {"resourceArn": REPOSITORY, "tags": {"k": "v"}},
         "UntagResource": {"resourceArn": REPOSITORY, "tagKeys": ["k"]},
+        "UpdateComment": {"commentId": COMMENT, "content": "c"},
         "UpdateDefaultBranch": {"repositoryName": "absent", "defaultBranchName": "b"},
+        "UpdatePullRequestDescription": {"pullRequestId": PULL_REQUEST, "description": "d"},
+        "UpdatePullRequestStatus": {"pullRequestId": PULL_REQUEST, "pullRequestStatus": "CLOSED"},
+        "UpdatePullRequestTitle": {"pullRequestId": PULL_REQUEST, "title": "t"},
         "UpdateRepositoryDescription": {"repositoryName": "absent", "repositoryDescription": "d"},
         "UpdateRepositoryEncryptionKey": {"repositoryName": "absent", "kmsKeyId": "alias/absent"},
         "UpdateRepositoryName": {"oldName": "absent", "newName": "other"},
@@ -243,6 +269,24 @@ _NOT_FOUND = {
     "sagemaker": "ValidationException",
 }
 _OTHERWISE = {
+    **{
+        ("codecommit", operation): "PullRequestDoesNotExistException"
+        for operation in (
+            "GetCommentsForPullRequest",
+            "GetPullRequest",
+            "UpdatePullRequestDescription",
+            "UpdatePullRequestStatus",
+            "UpdatePullRequestTitle",
+        )
+    },
+    **{
+        ("codecommit", operation): "CommentDoesNotExistException"
+        for operation in (
+            "DeleteCommentContent",
+            "GetComment",
+            "UpdateComment",
+        )
+    },
     ("codebuild", "DescribeCodeCoverages"): "InvalidInputException",
     ("codepipeline", "ListTagsForResource"): "ResourceNotFoundException",
     ("codepipeline", "TagResource"): "ResourceNotFoundException",

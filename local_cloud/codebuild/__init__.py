@@ -3,6 +3,7 @@
 from local_cloud.cloud import Cloud
 from local_cloud.codebuild.authorization import rules
 from local_cloud.codebuild.cloudformation import ProjectHandler, ReportGroupHandler
+from local_cloud.codebuild.event_target import EventTarget
 from local_cloud.codebuild.operations import Operations
 from local_cloud.codebuild.toolchain import Toolchain
 from local_cloud.codebuild.unserved import NOT_SERVED
@@ -21,6 +22,7 @@ def register(cloud: Cloud, platform: Platform) -> None:
     platform.add_service(service)
     platform.add_resource("AWS::CodeBuild::Project", ProjectHandler(service, operations, asked))
     platform.add_resource("AWS::CodeBuild::ReportGroup", ReportGroupHandler(service))
+    platform.add_event_target("codebuild", EventTarget(service, operations, asked).start, "codebuild:StartBuild")
 
 
 def resume(cloud: Cloud) -> None:

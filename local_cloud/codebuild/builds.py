@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
-from local_cloud.codebuild import source, variables
+from local_cloud.codebuild import git_source, source, variables
 from local_cloud.codebuild.interruption import Interruption
 from local_cloud.codebuild.listing import found_and_missing, paged
 from local_cloud.codebuild.projects import Projects
@@ -62,11 +62,15 @@ class BuildOperations:
         self._running: dict[str, tuple[Interruption, threading.Event]] = {}
 
     def start_build(self, request: Document) -> Document:
+        return self.start_build_for(user_name(caller_arn()), request)
+
+    def start_build_for(self, initiator: str, request: Document) -> Document:
+        """StartBuild, in the name of somebody who is not the caller."""
         with self._starting:
             repeated = self._repeated(request)
             if repeated is not None:
                 return {"build": repeated}
-            build = self._new_build(request)
+            build = self._new_build(initiator, request)
             self._builds.put(build["id"], build)
             self._note_token(request, build["id"])
         self._launch(build)
@@ -154,7 +158,7 @@ class BuildOperations:
     def _arn(self, build_id: str) -> str:
         return f"arn:aws:codebuild:{self._cloud.region}:{self._cloud.account_id}:build/{build_id}"
 
-    def _new_build(self, request: Document) -> Document:
+    def _new_build(self, initiator: str, request: Document) -> Document:
         name = request["projectName"].rpartition("/")[2]
         project = self._build_projects.get(name)
         definition, caller_facts = _definition(project, request)
@@ -166,7 +170,7 @@ class BuildOperations:
         for phase in (submitted, queued):
             close_phase(phase, "SUCCEEDED", "", "")
         return {
-            **definition, "initiator": user_name(caller_arn()), **caller_facts,
+            **definition, "initiator": initiator, **caller_facts,
             "id": build_id, "arn": self._arn(build_id), "projectName": name, "request": request,
             "buildNumber": self._build_projects.next_build_number(name), "startTime": now,
             "currentPhase": "QUEUED", "buildStatus": "IN_PROGRESS", "buildComplete": False,
@@ -239,12 +243,15 @@ def _definition(project: Document, request: Document) -> tuple[Document, Documen
 def _check_sources(definition: Document) -> None:
     for one in (definition["source"], *definition["secondarySources"]):
         if one["type"] not in source.SERVED_TYPES:
-            served = " and ".join(source.SERVED_TYPES)
+            served = ", ".join(source.SERVED_TYPES)
             raise ServiceError(
                 "InvalidInputException",
                 f"Source type {one['type']} cannot be built: the local cloud builds from {served}. CodePipeline names "
                 "a zip file in S3; without it use sourceTypeOverride and sourceLocationOverride",
             )
+        if one["type"] == git_source.TYPE and git_source.repository_name(one.get("location", "")) is None:
+            message = f"{one.get('location')} is no clone URL of a repository: https://HOST/v1/repos/NAME"
+            raise ServiceError("InvalidInputException", message)
         if one["type"] == "S3" and one.get("location", "").endswith("/"):
             raise ServiceError(
                 "InvalidInputException", f"{one['location']}: a folder cannot be built here, name a zip file"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.cloud import Cloud
+from local_cloud.codebuild import git_source
 from local_cloud.codebuild.listing import found_and_missing, paged
 from local_cloud.wire import ServiceError
 
@@ -104,7 +105,8 @@ class ProjectOperations:
 
 
 def _check(project: Document) -> None:
-    """Refuse what AWS refuses: S3 places without a bucket."""
+    """Refuse what AWS refuses: S3 places without a bucket, repositories without a URL."""
     for what in ("source", "artifacts"):
-        if project[what]["type"] == "S3" and not project[what].get("location"):
-            raise ServiceError("InvalidInputException", f"Invalid project {what}: location is required for type S3")
+        kind = project[what]["type"]
+        if kind in ("S3", git_source.TYPE) and not project[what].get("location"):
+            raise ServiceError("InvalidInputException", f"Invalid project {what}: location is required for type {kind}")

@@ -83,7 +83,10 @@ def code_coverages(content: bytes, path: str) -> list[dict[str, Any]]:
     lines: dict[str, list[Element]] = {}
     for one in root.iter("class"):
         lines.setdefault(one.get("filename", ""), []).extend(one.iterfind("lines/line"))
-    return [{"filePath": name, **coverage_summary([_counts(found)])} for name, found in lines.items()]
+    try:
+        return [{"filePath": name, **coverage_summary([_counts(found)])} for name, found in lines.items()]
+    except ValueError as error:
+        raise ReportError(f"error parsing {path}: {error}") from error
 
 
 def _counts(lines: Iterable[Element]) -> dict[str, int]:

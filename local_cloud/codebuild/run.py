@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local_cloud.cloud import Cloud, LogStream
-from local_cloud.codebuild import artifacts, source, variables
+from local_cloud.codebuild import artifacts, git_source, source, variables
 from local_cloud.codebuild.buildspec import Artifact, Buildspec, BuildspecError, Phase, parse
 from local_cloud.codebuild.container_log import ContainerLog
 from local_cloud.codebuild.failures import PhaseError
@@ -186,15 +186,25 @@ class BuildRun:
 
     def _download_sources(self) -> None:
         build = self._build
-        s3 = self._client("s3")
-        source.download(s3, build["source"], build.get("sourceVersion"), self._source, "primary source")
+        commit = self._download_one(build["source"], build.get("sourceVersion"), self._source, "primary source")
+        if commit is not None:
+            self._build = build = build | {"resolvedSourceVersion": commit}
+            self._record.update(resolvedSourceVersion=commit)
         self._log.say(f"CODEBUILD_SRC_DIR={self._source}")
         versions = {v["sourceIdentifier"]: v["sourceVersion"] for v in build["secondarySourceVersions"]}
         for one in build["secondarySources"]:
             identifier = one["sourceIdentifier"]
             directory = self._secondary_directory(identifier)
-            source.download(s3, one, versions.get(identifier), directory, f"secondary source {identifier}")
+            self._download_one(one, versions.get(identifier), directory, f"secondary source {identifier}")
             self._log.say(f"CODEBUILD_SRC_DIR_{identifier}={directory}")
+
+    def _download_one(self, one: dict[str, Any], version: str | None, directory: Path, what: str) -> str | None:
+        """Fetch a source; answers the commit when it is a repository."""
+        if one["type"] == git_source.TYPE:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            return git_source.clone(self._cloud, self._build["serviceRole"], one, version, directory, what)
+        source.download(self._client("s3"), one, version, directory, what)
+        return None
 
     def _secondary_directory(self, identifier: str) -> Path:
         return self._workspace / "secondary" / identifier
@@ -250,7 +260,7 @@ class BuildRun:
             "CODEBUILD_KMS_KEY_ID": build["encryptionKey"],
             "CODEBUILD_LOG_PATH": build["logs"].get("streamName", ""),
             "CODEBUILD_RESOLVED_SOURCE_VERSION": build.get("resolvedSourceVersion", ""),
-            "CODEBUILD_SOURCE_REPO_URL": f"s3://{build['source']['location']}" if "location" in build["source"] else "",
+            "CODEBUILD_SOURCE_REPO_URL": _repository_url(build["source"]),
             "CODEBUILD_SOURCE_VERSION": build.get("sourceVersion", ""),
             "CODEBUILD_SRC_DIR": str(self._source),
             "CODEBUILD_START_TIME": str(int(start.timestamp() * 1000)),
@@ -373,6 +383,11 @@ class BuildRun:
         self._shell.close()
         found = variables.exported(self._spec.env.exported_variables, environment, self._variables)
         self._record.update(exportedEnvironmentVariables=found)
+
+
+def _repository_url(one: dict[str, Any]) -> str:
+    location: str = one.get("location", "")
+    return f"s3://{location}" if location and one["type"] == "S3" else location
 
 
 def workspaces(cloud: Cloud) -> Path:

@@ -9,9 +9,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_cloud.codebuild import git_source
 from local_cloud.codebuild.failures import PhaseError
 
-SERVED_TYPES = ("S3", "NO_SOURCE")
+SERVED_TYPES = ("S3", git_source.TYPE, "NO_SOURCE")
 
 
 def download(s3: Any, source: Mapping[str, Any], version: str | None, directory: Path, what: str) -> None:
@@ -19,7 +20,7 @@ def download(s3: Any, source: Mapping[str, Any], version: str | None, directory:
 
     Args:
         s3: a client with the rights of the build.
-        source: a ProjectSource of one of the SERVED_TYPES.
+        source: a ProjectSource of one of the SERVED_TYPES, but no repository.
         version: of the S3 object; None for the newest.
         directory: the source's folder.
         what: the source in words, for errors.

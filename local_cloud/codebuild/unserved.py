@@ -6,7 +6,8 @@ _PROJECT = (
     "environment.registryCredential", "environment.dockerServer", "environment.hostKernel",
     "environment.type=WINDOWS_CONTAINER", "environment.type=WINDOWS_SERVER_2019_CONTAINER",
     "environment.type=WINDOWS_SERVER_2022_CONTAINER", "environment.type=WINDOWS_EC2", "environment.type=MAC_ARM",
-    "logsConfig.s3Logs.status=ENABLED",
+    "logsConfig.s3Logs.status=ENABLED", "source.gitSubmodulesConfig.fetchSubmodules",
+    "secondarySources.gitSubmodulesConfig.fetchSubmodules",
 )  # fmt: skip
 
 NOT_SERVED = {

@@ -5,6 +5,15 @@ from local_cloud.codecommit.repositories import checked_path
 from local_cloud.wire import ServiceError
 
 
+def check_commit_id(commit_id: str) -> None:
+    """Raises:
+    ServiceError: InvalidCommitIdException.
+    """
+    if not COMMIT_ID.fullmatch(commit_id):
+        message = f"a commit's id has 40 hexadecimal digits, got {commit_id[:100]!r}"
+        raise ServiceError("InvalidCommitIdException", message)
+
+
 def commit_for(git: GitRepository, specifier: str) -> str:
     """The commit that a full commit id, branch, tag, full reference name or HEAD stands for.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_cloud.cloud import Cloud
+from local_cloud.codecommit.pull_requests import PullRequests
 from local_cloud.codecommit.repositories import Repositories
 
 _TYPES = {"refs/heads/": "branch", "refs/tags/": "tag"}
@@ -20,13 +21,16 @@ class ReferenceEvents:
 
     _publishing = threading.Lock()
 
-    def __init__(self, cloud: Cloud, repositories: Repositories) -> None:
+    def __init__(self, cloud: Cloud, repositories: Repositories, pull_requests: PullRequests) -> None:
         self._cloud = cloud
         self._repositories = repositories
+        self._pull_requests = pull_requests
         self._published = cloud.store.table("codecommit.published-references")
 
     def publish_changes(self, name: str, by: str) -> None:
         """Publish "CodeCommit Repository State Change" for each reference of a repository that has changed.
+
+        The pull requests between those references follow.
 
         Args:
             name: of the repository.
@@ -45,6 +49,7 @@ class ReferenceEvents:
                 )
             if after != before:
                 self._published.put(repository["repositoryId"], after)
+            self._pull_requests.follow(name, by)
 
     def forget(self, repository_id: str) -> None:
         """Drop what is remembered of a deleted repository."""

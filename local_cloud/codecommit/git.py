@@ -133,6 +133,13 @@ class GitRepository:
     def blob(self, object_id: str) -> bytes:
         return self.run("cat-file", "blob", object_id)
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit that two commits have in common; None when there is none."""
+        try:
+            return self.run("merge-base", one, other).decode().strip()
+        except GitError:
+            return None
+
     def move_reference(self, name: str, new: str, old: str) -> None:
         """Point a reference to another commit; `old` is the one it must have now, "" when it must not exist.
 

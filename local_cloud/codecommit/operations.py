@@ -4,10 +4,13 @@ from typing import Any
 
 from local_cloud.authorization import caller_arn
 from local_cloud.cloud import Cloud
+from local_cloud.codecommit.comments import CommentOperations, Comments
 from local_cloud.codecommit.commits import new_commit
-from local_cloud.codecommit.contents import commit_for, file_path
+from local_cloud.codecommit.contents import check_commit_id, commit_for, file_path
 from local_cloud.codecommit.events import ReferenceEvents
-from local_cloud.codecommit.git import COMMIT_ID, GitError, GitRepository, TreeEntry
+from local_cloud.codecommit.git import GitError, GitRepository, TreeEntry
+from local_cloud.codecommit.pull_request_operations import PullRequestOperations
+from local_cloud.codecommit.pull_requests import PullRequests
 from local_cloud.codecommit.repositories import (
     Repositories,
     branch_commit,
@@ -27,10 +30,19 @@ _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 Request = dict[str, Any]
 
 
-class Operations:
-    """One method for each operation that is served."""
+class Operations(PullRequestOperations, CommentOperations):
+    """One method for each operation that is served; here those on repositories and what is in them."""
 
-    def __init__(self, cloud: Cloud, repositories: Repositories, events: ReferenceEvents) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        repositories: Repositories,
+        events: ReferenceEvents,
+        pull_requests: PullRequests,
+        comments: Comments,
+    ) -> None:
+        PullRequestOperations.__init__(self, repositories, pull_requests, self._note_change)
+        CommentOperations.__init__(self, cloud, repositories, pull_requests, comments)
         self._cloud = cloud
         self._repositories = repositories
         self._events = events
@@ -72,7 +84,8 @@ class Operations:
     def delete_repository(self, request: Request) -> Request:
         repository_id = self._repositories.delete(request["repositoryName"])
         if repository_id is not None:
-            self._events.forget(repository_id)
+            for holder in (self._events, self._pull_requests, self._comments):
+                holder.forget(repository_id)
         return {"repositoryId": repository_id}
 
     def update_repository_name(self, request: Request) -> Request:
@@ -95,7 +108,7 @@ class Operations:
         name, branch, commit_id = request["repositoryName"], request["branchName"], request["commitId"]
         git = self._repositories.git(name)
         check_branch_name(git, branch)
-        _check_commit_id(commit_id)
+        check_commit_id(commit_id)
         if branch in git.branches():
             raise ServiceError("BranchNameExistsException", f"Branch {branch} already exists")
         if git.resolve_commit(commit_id) != commit_id:
@@ -135,7 +148,7 @@ class Operations:
     def get_commit(self, request: Request) -> Request:
         git = self._repositories.git(request["repositoryName"])
         commit_id = request["commitId"]
-        _check_commit_id(commit_id)
+        check_commit_id(commit_id)
         if git.resolve_commit(commit_id) is None:
             raise ServiceError("CommitIdDoesNotExistException", f"Commit {commit_id} does not exist")
         return {"commit": _commit(git, commit_id)}
@@ -214,11 +227,6 @@ class Operations:
     def _note_change(self, name: str) -> None:
         self._repositories.note_push(name)
         self._events.publish_changes(name, caller_arn())
-
-
-def _check_commit_id(commit_id: str) -> None:
-    if not COMMIT_ID.fullmatch(commit_id):
-        raise ServiceError("InvalidCommitIdException", f"commitId must be 40 hexadecimal digits, got {commit_id!r}")
 
 
 def _refuse_token(request: Request, member: str, code: str = "InvalidContinuationTokenException") -> None:

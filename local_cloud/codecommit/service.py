@@ -29,11 +29,23 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "tags": ("TagsMapRequiredException", "InvalidTagsMapException"),
     "tagKeys": ("TagKeysListRequiredException", "InvalidTagKeysListException"),
     "sortBy": ("", "InvalidSortByException"), "order": ("", "InvalidOrderException"),
+    "pullRequestId": ("PullRequestIdRequiredException", "InvalidPullRequestIdException"),
+    "pullRequestStatus": ("PullRequestStatusRequiredException", "InvalidPullRequestStatusException"),
+    "title": ("TitleRequiredException", "InvalidTitleException"), "description": ("", "InvalidDescriptionException"),
+    "targets": ("TargetsRequiredException", "InvalidTargetsException"),
+    "sourceReference": ("ReferenceNameRequiredException", "InvalidReferenceNameException"),
+    "commentId": ("CommentIdRequiredException", "InvalidCommentIdException"),
+    "content": ("CommentContentRequiredException", ""),
+    "beforeCommitId": ("CommitIdRequiredException", "InvalidCommitIdException"),
+    "afterCommitId": ("CommitIdRequiredException", "InvalidCommitIdException"),
 }  # fmt: skip
 """By member: the code for one that is missing, and for one that is not valid."""
 
 _ALSO_REQUIRED = {"GetBranch": ("repositoryName", "branchName")}
-NOT_SERVED = {"CreateCommit": ("keepEmptyFolders", "putFiles.sourceFile")}
+NOT_SERVED = {
+    "CreateCommit": ("keepEmptyFolders", "putFiles.sourceFile"),
+    "PostCommentForPullRequest": ("location",),
+}
 
 
 class CodeCommitService(JsonService):

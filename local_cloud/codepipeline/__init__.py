@@ -27,7 +27,7 @@ def register(cloud: Cloud, platform: Platform) -> None:
     platform.add_service(service)
     platform.add_resource("AWS::CodePipeline::Pipeline", PipelineResource(service, repository, pipelines))
     platform.add_event_target(
-        "codepipeline", EventTrigger(cloud, repository, control).start, "codepipeline:StartPipelineExecution"
+        "codepipeline", EventTrigger(repository, control).start, "codepipeline:StartPipelineExecution"
     )
 
 

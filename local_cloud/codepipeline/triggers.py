@@ -3,9 +3,6 @@
 import logging
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from local_cloud.cloud import Cloud
 from local_cloud.codepipeline.control import Control, StartRequest
 from local_cloud.codepipeline.records import Declaration
 from local_cloud.codepipeline.repository import Repository
@@ -17,29 +14,18 @@ logger = logging.getLogger(__name__)
 class EventTrigger:
     """Takes the events of rules whose target is a pipeline's ARN."""
 
-    def __init__(self, cloud: Cloud, repository: Repository, control: Control) -> None:
-        self._cloud = cloud
+    def __init__(self, repository: Repository, control: Control) -> None:
         self._repository = repository
         self._control = control
 
-    def start(self, target_arn: str, event: dict[str, Any]) -> None:
+    def start(self, target_arn: str, event: dict[str, Any], rule_arn: str) -> None:
         """Start an execution of the target; a pushed commit is what its source action then delivers."""
         name = target_arn.rpartition(":")[2]
-        rule = self._rule_arn(target_arn)
         try:
             revisions = pushed_revisions(self._repository.declaration(name), event)
-            self._control.start(name, StartRequest("CloudWatchEvent", rule, source_revisions=revisions))
+            self._control.start(name, StartRequest("CloudWatchEvent", rule_arn, source_revisions=revisions))
         except ServiceError as error:
-            logger.warning("the event rule %s could not start the pipeline %s: %s", rule, name, error.message)
-
-    def _rule_arn(self, target_arn: str) -> str:
-        """The rule behind an event, which the event does not name; of several rules for one target, the first."""
-        try:
-            names = self._cloud.client("events").list_rule_names_by_target(TargetArn=target_arn)["RuleNames"]
-        except ClientError as error:
-            logger.warning("the rules with the target %s are not known: %s", target_arn, error)
-            names = []
-        return f"arn:aws:events:{self._cloud.region}:{self._cloud.account_id}:rule/{names[0]}" if names else target_arn
+            logger.warning("the event rule %s could not start the pipeline %s: %s", rule_arn, name, error.message)
 
 
 def pushed_revisions(declaration: Declaration, event: dict[str, Any]) -> dict[str, str]:

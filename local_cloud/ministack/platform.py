@@ -26,7 +26,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-StartTarget = Callable[[str, dict[str, Any]], None]
+StartTarget = Callable[[str, dict[str, Any], str], None]
 
 _SETTLED = {
     "CREATE_IN_PROGRESS": "ROLLBACK_FAILED",
@@ -208,7 +208,8 @@ class Platform:
 
         Args:
             service_name: such as `codepipeline`.
-            start: `start(target_arn, event)` is called on a thread of its own.
+            start: `start(target_arn, input, rule_arn)` is called on a thread of its own. The input is the event, or
+                what the target's Input, InputPath or InputTransformer makes of it.
             action: what the target's role must be allowed to do to the target.
         """
         self._event_targets[service_name] = action, start
@@ -300,14 +301,34 @@ class Platform:
             if added is None:
                 original(target, event, rule, view)
                 return
-            envelope = (view or self._eventbridge._pattern_event_view(event)).event_with_detail()
+            payload = self._input_of(target, rule, view or self._eventbridge._pattern_event_view(event))
+            if payload is None:
+                logger.warning("an event was not delivered to %s: its input is no JSON object", arn)
+                return
             assert self._loop is not None
-            self._loop.run_in_executor(None, self._deliver, target, rule.get("Arn", ""), envelope, *added)
+            self._loop.run_in_executor(None, self._deliver, target, rule.get("Arn", ""), payload, *added)
 
         self._eventbridge._invoke_target = invoke
 
+    def _input_of(self, target: dict[str, Any], rule: dict[str, Any], view: Any) -> dict[str, Any] | None:
+        """What a target is sent; None when that is no JSON object."""
+        event: dict[str, Any] = view.event_with_detail()
+        if target.get("InputTransformer"):
+            text = self._eventbridge._apply_input_transformer(target["InputTransformer"], rule, view)
+        elif target.get("Input"):
+            text = target["Input"]
+        elif target.get("InputPath"):
+            text = json.dumps(_at_path(event, target["InputPath"]))
+        else:
+            return event
+        try:
+            payload = json.loads(text)
+        except ValueError:
+            return None
+        return payload if isinstance(payload, dict) else None
+
     def _deliver(
-        self, target: dict[str, Any], rule_arn: str, event: dict[str, Any], action: str, start: StartTarget
+        self, target: dict[str, Any], rule_arn: str, payload: dict[str, Any], action: str, start: StartTarget
     ) -> None:
         arn = target["Arn"]
         try:
@@ -316,11 +337,18 @@ class Platform:
             )
             with authorization.acting_as(role):
                 authorization.authorize([Check(action, arn)])
-                start(arn, event)
+                start(arn, payload, rule_arn)
         except ServiceError as error:
             logger.warning("an event was not delivered to %s: %s", arn, error.message)
         except Exception:
             logger.exception("an event could not be delivered to %s", arn)
+
+
+def _at_path(event: Any, path: str) -> Any:
+    """What stands at a path such as `$.detail`; nothing where the event has no such place."""
+    for part in filter(None, path.removeprefix("$").split(".")):
+        event = event.get(part) if isinstance(event, dict) else None
+    return event
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.images import ImageNotFound, ImageStore
+from local_cloud.sagemaker import model_cards
 from local_cloud.sagemaker.arns import Arns, key_of
 from local_cloud.sagemaker.errors import invalid
 from local_cloud.sagemaker.listing import Listing
@@ -17,7 +18,7 @@ from local_cloud.wire import ServiceError
 
 _LISTING = Listing("ModelPackageSummaryList", "ListedName", "ModelPackageArn")
 _UPDATABLE = (
-    "ModelApprovalStatus", "ApprovalDescription", "ModelLifeCycle", "InferenceSpecification", "SourceUri", "ModelCard",
+    "ModelApprovalStatus", "ApprovalDescription", "ModelLifeCycle", "InferenceSpecification", "SourceUri",
     "ModelPackageRegistrationType",
 )  # fmt: skip
 
@@ -65,6 +66,7 @@ class ModelPackages:
             )
         if not group and not name:
             raise invalid("Missing ARN.")
+        model_cards.check(request.get("ModelCard"))
         package = request | {
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
@@ -110,8 +112,11 @@ class ModelPackages:
         package = self.existing(arn)
         if "ModelApprovalStatus" in request and "ModelPackageVersion" not in package:
             raise invalid(f"ModelApprovalStatus is for versioned model packages; {arn} is unversioned.")
+        model_cards.check(request.get("ModelCard"))
         with self._table.change(key_of(arn)) as package:
             package |= {name: request[name] for name in _UPDATABLE if name in request}
+            if "ModelCard" in request:
+                package["ModelCard"] = model_cards.updated(package.get("ModelCard", {}), request["ModelCard"])
             _update_metadata(package, request)
             if "AdditionalInferenceSpecificationsToAdd" in request:
                 package.setdefault("AdditionalInferenceSpecifications", []).extend(

@@ -1,6 +1,7 @@
 """What of the person's environment a build is given, and what of that its log must not show."""
 
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from local_cloud.cloud import Cloud
-from local_cloud.codebuild.toolchain import Toolchain
+from local_cloud.codebuild.toolchain import Toolchain, _link_tools
 
 
 @pytest.fixture
@@ -82,3 +83,9 @@ def test_docker_has_a_daemon_to_talk_to_in_privileged_builds_alone(tmp_path: Pat
     assert "the local cloud; no engine" in answers[0].stdout
     assert answers[1].stderr.startswith("Cannot connect to the Docker daemon")
     assert "privilegedMode" in answers[1].stderr
+
+
+def test_a_build_finds_the_aws_command_that_is_locked_with_the_server(tmp_path: Path) -> None:
+    _link_tools(tmp_path / "tools")
+
+    assert (tmp_path / "tools" / "aws").readlink() == Path(sys.executable).with_name("aws")

@@ -28,36 +28,63 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "BatchGetRepositories": {"repositoryNames": ["taxi", "flights"]},
     "CreateBranch": {"repositoryName": "taxi", "branchName": "main", "commitId": COMMIT},
     "CreateCommit": {"repositoryName": "taxi", "branchName": "main"},
+    "CreatePullRequest": {
+        "title": "t", "targets": [{"repositoryName": "taxi", "sourceReference": "s", "destinationReference": "main"}],
+    },
     "CreateRepository": {"repositoryName": "taxi", "tags": TAGS},
     "DeleteBranch": {"repositoryName": "taxi", "branchName": "main"},
+    "DeleteCommentContent": {"commentId": "a:b"},
     "DeleteRepository": {"repositoryName": "taxi"},
     "GetBranch": {"repositoryName": "taxi", "branchName": "main"},
+    "GetComment": {"commentId": "a:b"},
+    "GetCommentsForPullRequest": {"pullRequestId": "7"},
     "GetCommit": {"repositoryName": "taxi", "commitId": COMMIT},
     "GetDifferences": {"repositoryName": "taxi", "afterCommitSpecifier": "main"},
     "GetFile": {"repositoryName": "taxi", "filePath": "README.md"},
     "GetFolder": {"repositoryName": "taxi", "folderPath": "/"},
+    "GetPullRequest": {"pullRequestId": "7"},
     "GetRepository": {"repositoryName": "taxi"},
     "ListBranches": {"repositoryName": "taxi"},
+    "ListPullRequests": {"repositoryName": "taxi"},
     "ListRepositories": {},
     "ListTagsForResource": {"resourceArn": TAXI},
+    "MergePullRequestByFastForward": {"repositoryName": "taxi", "pullRequestId": "7"},
+    "PostCommentForPullRequest": {
+        "repositoryName": "taxi", "pullRequestId": "7", "beforeCommitId": COMMIT, "afterCommitId": COMMIT,
+        "content": "c",
+    },
     "TagResource": {"resourceArn": TAXI, "tags": TAGS},
     "UntagResource": {"resourceArn": TAXI, "tagKeys": ["owner"]},
+    "UpdateComment": {"commentId": "a:b", "content": "c"},
     "UpdateDefaultBranch": {"repositoryName": "taxi", "defaultBranchName": "main"},
+    "UpdatePullRequestDescription": {"pullRequestId": "7", "description": "d"},
+    "UpdatePullRequestStatus": {"pullRequestId": "7", "pullRequestStatus": "CLOSED"},
+    "UpdatePullRequestTitle": {"pullRequestId": "7", "title": "t"},
     "UpdateRepositoryDescription": {"repositoryName": "taxi"},
     "UpdateRepositoryEncryptionKey": {"repositoryName": "taxi", "kmsKeyId": "alias/taxi"},
     "UpdateRepositoryName": {"oldName": "taxi", "newName": "flights"},
-}
+}  # fmt: skip
 GIT_PULL, GIT_PUSH = git_checks("eu-west-1", "111122223333")
 
 
+class Owners:
+    """One pull request, 7, with one comment."""
+
+    def repository(self, member: str, identifier: str) -> str:
+        return "taxi" if (member, identifier) in (("pullRequestId", "7"), ("commentId", "a:b")) else ""
+
+    def destination(self, number: str) -> str:
+        return "refs/heads/main" if number == "7" else ""
+
+
 def asked(operation: str, request: dict[str, Any] | None = None) -> list[Check]:
-    table = rules("eu-west-1", "111122223333")
+    table = rules("eu-west-1", "111122223333", Owners())
     return list(table[operation](REQUESTS[operation] if request is None else request))
 
 
 def test_every_served_operation_has_a_rule_and_a_request_here() -> None:
     served = {name for name in service_model("codecommit").operation_names if hasattr(Operations, xform_name(name))}
-    assert served == set(REQUESTS) == set(rules("r", "a"))
+    assert served == set(REQUESTS) == set(rules("r", "a", Owners()))
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
@@ -112,6 +139,16 @@ def test_without_a_name_the_resource_is_none_of_an_exact_policy(operation: str) 
         (
             "UntagResource", {"resourceArn": TAXI, "tagKeys": ["owner"]},
             [Check("codecommit:UntagResource", TAXI, {"aws:TagKeys": ["owner"]})],
+        ),
+        (
+            "CreatePullRequest", {"targets": [{"repositoryName": "taxi"}]},
+            [Check("codecommit:CreatePullRequest", TAXI)],
+        ),
+        ("GetPullRequest", {"pullRequestId": "7"}, [Check("codecommit:GetPullRequest", TAXI)]),
+        ("UpdateComment", {"commentId": "a:b"}, [Check("codecommit:UpdateComment", TAXI)]),
+        (
+            "MergePullRequestByFastForward", {"repositoryName": "taxi", "pullRequestId": "7"},
+            [Check("codecommit:MergePullRequestByFastForward", TAXI, {"codecommit:References": "refs/heads/main"})],
         ),
         (
             "UpdateRepositoryName", {"oldName": "taxi", "newName": "flights"},

@@ -61,12 +61,33 @@ def test_codecommit_answers_every_served_operation_by_its_model(cloud_server: Cl
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {"l": "w"}
     client.batch_get_repositories(repositoryNames=[name, "nowhere"])
     client.list_branches(repositoryName=name)
+    _review(client, name, first, second)
     client.delete_branch(repositoryName=name, branchName="side")
     client.update_repository_name(oldName=name, newName=f"{name}-renamed")
     client.get_repository(repositoryName=f"{name}-renamed")
     client.list_repositories(sortBy="lastModifiedDate", order="descending")
     client.delete_repository(repositoryName=f"{name}-renamed")
     assert done == set(added.services["codecommit"].served_operations())
+
+
+def _review(client: Any, name: str, base: str, tip: str) -> None:
+    """A pull request of main to side, from its title to its merge."""
+    target = {"repositoryName": name, "sourceReference": "main", "destinationReference": "side"}
+    made = client.create_pull_request(title="t", description="d", targets=[target], clientRequestToken=name)
+    number = {"pullRequestId": made["pullRequest"]["pullRequestId"]}
+    client.update_pull_request_title(**number, title="u")
+    client.update_pull_request_description(**number, description="e")
+    commits = {"repositoryName": name, "beforeCommitId": base, "afterCommitId": tip}
+    posted = [client.post_comment_for_pull_request(**number, **commits, content=text)["comment"] for text in "xy"]
+    client.update_comment(commentId=posted[0]["commentId"], content="z")
+    client.get_comment(commentId=posted[0]["commentId"])
+    client.delete_comment_content(commentId=posted[1]["commentId"])
+    assert len(pages(client.get_comments_for_pull_request, "commentsForPullRequestData", number)) == 2
+    other = client.create_pull_request(title="t", targets=[target])["pullRequest"]["pullRequestId"]
+    client.update_pull_request_status(pullRequestId=other, pullRequestStatus="CLOSED")
+    assert len(pages(client.list_pull_requests, "pullRequestIds", {"repositoryName": name})) == 2
+    client.merge_pull_request_by_fast_forward(**number, repositoryName=name)
+    assert client.get_pull_request(**number)["pullRequest"]["pullRequestStatus"] == "CLOSED"
 
 
 def test_codebuild_answers_every_served_operation_by_its_model(cloud_server: CloudServer, added: Registered) -> None:

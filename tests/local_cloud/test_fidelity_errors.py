@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 from conformity import GENERAL_CODES
-from fidelity_requests import COMMIT, DECLARATION, EXECUTION, OPERATIONS, REQUESTS, refusal
+from fidelity_requests import (
+    COMMENT,
+    COMMIT,
+    DECLARATION,
+    EXECUTION,
+    OPERATIONS,
+    PULL_REQUEST,
+    REQUESTS,
+    refusal,
+)
 from fidelity_support import RawService, Registered, listed_codes
 from local_cloud_server import CloudServer
 
@@ -33,14 +42,30 @@ def present(cloud_server: CloudServer) -> dict[str, Any]:
     codepipeline.create_pipeline(pipeline=DECLARATION | {"name": "fidelity"})
     for branch in ("b", "c"):
         codecommit.create_branch(repositoryName="fidelity", branchName=branch, commitId=commit)
+    number, comment = reviewed(codecommit, commit)
     executions = codepipeline.list_pipeline_executions(pipelineName="fidelity")["pipelineExecutionSummaries"]
     group = {"name": "fidelity", "type": "TEST", "exportConfig": {"exportConfigType": "NO_EXPORT"}}
     cloud_server.client("codebuild").create_report_group(**group)
     sagemaker.create_model_package_group(ModelPackageGroupName="fidelity")
     sagemaker.create_model_package(ModelPackageGroupName="fidelity")
     text = json.dumps(REQUESTS).replace("absent", "fidelity").replace(COMMIT, commit)
+    text = text.replace(PULL_REQUEST, number).replace(COMMENT, comment)
     found: dict[str, Any] = json.loads(text.replace(EXECUTION, executions[0]["pipelineExecutionId"]))
     return found
+
+
+def reviewed(codecommit: Any, base: str) -> tuple[str, str]:
+    """A pull request with a comment: the number of the one and the id of the other."""
+    files = [{"filePath": "p", "fileContent": b"y"}]
+    codecommit.create_branch(repositoryName="fidelity", branchName="review", commitId=base)
+    on_review = {"repositoryName": "fidelity", "branchName": "review", "parentCommitId": base}
+    tip = codecommit.create_commit(**on_review, putFiles=files)["commitId"]
+    target = {"repositoryName": "fidelity", "sourceReference": "review", "destinationReference": "main"}
+    number = codecommit.create_pull_request(title="t", targets=[target])["pullRequest"]["pullRequestId"]
+    posted = codecommit.post_comment_for_pull_request(
+        pullRequestId=number, repositoryName="fidelity", beforeCommitId=base, afterCommitId=tip, content="c"
+    )["comment"]
+    return number, posted["commentId"]
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from local_cloud_access import http_request, make_role
@@ -84,6 +85,28 @@ def test_an_event_of_an_added_service_reaches_an_added_target(toy: CloudServer) 
     for name in ("other", "wanted"):
         toy.client("codecommit").create_repository(repositoryName=name)
     assert eventually(lambda: _seen(toy)["events"]) == [[arn, "aws.toy", {"name": "wanted"}]]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"InputTransformer": {"InputPathsMap": {"made": "$.detail.name"},
+                               "InputTemplate": '{"source": "<aws.events.rule-name>", "detail": [<made>]}'}},
+         ["transformed", ["of-the-toy"]]),
+        ({"Input": '{"source": "a text", "detail": 7}'}, ["a text", 7]),
+    ],
+    ids=["transformer", "text"],
+)  # fmt: skip
+def test_an_added_target_is_sent_what_the_rule_makes_of_the_event(
+    toy: CloudServer, given: dict[str, Any], sent: list[Any]
+) -> None:
+    events, arn = toy.client("events"), "arn:aws:codepipeline:us-east-1:000000000000:transformed"
+    events.put_rule(Name="transformed", EventPattern=json.dumps({"source": ["aws.toy"]}))
+    role = make_role(toy, "events", {"Action": "codepipeline:StartPipelineExecution", "Resource": arn})
+    events.put_targets(Rule="transformed", Targets=[{"Id": "1", "Arn": arn, "RoleArn": role, **given}])
+    toy.client("codecommit").create_repository(repositoryName="of-the-toy")
+    assert eventually(lambda: [one for one in _seen(toy)["events"] if one[0] == arn])[-1] == [arn, *sent]
+    events.remove_targets(Rule="transformed", Ids=["1"])
 
 
 def test_an_image_that_a_repository_does_not_have_is_refused_as_ecr_does(toy: CloudServer) -> None:

@@ -88,7 +88,7 @@ def register(cloud: Any, platform: Any) -> None:
     platform.add_signed_route("/signed/", signed_route, "sagemaker")
     platform.add_event_target(
         "codepipeline",
-        lambda arn, event: EVENTS.append([arn, event["source"], event["detail"]]),
+        lambda arn, event, rule_arn: EVENTS.append([arn, event["source"], event["detail"]]),
         "codepipeline:StartPipelineExecution",
     )
 
