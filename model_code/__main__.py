@@ -37,10 +37,11 @@ def _train(paths: Paths, environment: Environment) -> None:
         sys.exit(128 + signal.SIGTERM)
 
 
-def _evaluate(paths: Paths, environment: Environment) -> None:
+def _evaluate(paths: Paths, environment: Environment, *options: str) -> None:
     from model_code import evaluate
+    from model_code.slices import read_slice_columns
 
-    evaluate.run(paths, environment.get(DIGEST_VARIABLE))
+    evaluate.run(paths, environment.get(DIGEST_VARIABLE), read_slice_columns(options))
 
 
 def _serve(paths: Paths, environment: Environment) -> None:
@@ -62,7 +63,7 @@ def _number(environment: Environment, name: str, default: int) -> int:
     return int(text)
 
 
-_COMMANDS: dict[str, Callable[[Paths, Environment], None]] = {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "prepare": _prepare,
     "train": _train,
     "evaluate": _evaluate,
@@ -72,14 +73,14 @@ _COMMANDS: dict[str, Callable[[Paths, Environment], None]] = {
 
 def main(arguments: list[str], environment: Environment) -> int:
     """Run one command; returns the exit code."""
-    if len(arguments) != 1 or arguments[0] not in _COMMANDS:
+    command, *options = arguments or [""]
+    if command not in _COMMANDS or (options and command != "evaluate"):
         got = " ".join(arguments) or "nothing"
         print(f"python -m model_code takes one command: {', '.join(_COMMANDS)}; got {got}", file=sys.stderr)
         return 2
-    command = arguments[0]
     paths = Paths(Path(environment.get("SAGEMAKER_BASE_DIR", "/opt/ml")))
     try:
-        _COMMANDS[command](paths, environment)
+        _COMMANDS[command](paths, environment, *options)
     except Exception as error:
         traceback.print_exc()
         reason = reason_for(error)

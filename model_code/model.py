@@ -2,13 +2,23 @@
 
 This is the file that you replace with your own model. The rest of the container needs these names of it:
 
+    TASK             what predict answers for a record, and what LABEL holds:
+                       binary      the probability of 1                  0 and 1
+                       multiclass  a probability for each of CLASSES     their places: 0, 1, ...
+                       regression  a number                              a number
+    CLASSES          their names, for the report; only a multiclass task must have them
     COLUMNS          what a record holds, when it is sent to the endpoint as well as when it is learned from
     LABEL            the column to predict
     Hyperparameters  what slipway.yaml may set, with the defaults
-    read_records     raw files                     -> records: COLUMNS, LABEL, and what data.split needs
+    read_records     raw files                     -> records: COLUMNS, LABEL, what data.split and the contract need
     train            records                       -> files in a directory
-    load             files in a directory          -> an object with predict(records) -> one number a record
-    metrics          labels and predictions        -> numbers by name, for the gate
+    load             files in a directory          -> an object with predict(records)
+
+The metrics that are usual for the task are measured by metrics.py. These names may be added:
+
+    BEHAVIOURS       what the model must show whatever its metrics are (behaviour.py)
+    own_metrics      labels and predictions        -> numbers by name, for limits in slipway.yaml
+    own_losses       labels and predictions        -> a number a record by name; their mean can be the primary metric
 
 `load` reads files that somebody may have put in the place of yours: formats that hold data alone, checked, and no
 pickle (joblib, cloudpickle), which runs what it holds. A test tells where one is.
@@ -19,19 +29,22 @@ and a dict of lists in serving, where a DataFrame would cost more than the predi
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import xgboost
 from numpy.typing import NDArray
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from model_code.behaviour import Direction, Invariance
 from model_code.errors import ModelError
 from model_code.log import say
 from model_code.records import Records
 from model_code.tables import read_table
+
+TASK = "binary"
+CLASSES = ("on time", "late")
 
 # Name and type, in the order of a CSV line. `| None`: the value may be missing.
 # Nothing may stand here that is known only after the scheduled departure: no actual times, no delays, and no tail
@@ -57,12 +70,43 @@ COLUMNS = {
 LABEL = "late"
 
 LATE_MINUTES = 15
+SEED = 2013
 CATEGORIES = ("carrier", "origin", "dest")
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 FLIGHTS = (
-    "year", "month", "day", "hour", "minute", "time_hour", "sched_arr_time", "arr_delay", *CATEGORIES, "distance",
+    "year", "month", "day", "hour", "minute", "time_hour", "sched_arr_time", "arr_delay", "flight", *CATEGORIES,
+    "distance",
 )  # fmt: skip
 FEATURES = (*CATEGORIES, "minute_of_day", "weekday", "scheduled_minutes", "distance", *WEATHER)
+
+# Rules of the trade, with room for what trees do at the edges of the data. How many records of the holdout violate them
+# is in the report of every evaluation.
+BEHAVIOURS = (
+    Invariance(
+        name="a week later it is the same flight",
+        change=lambda records: records.with_columns(pl.col("scheduled_departure") + timedelta(weeks=1)),
+    ),
+    Invariance(
+        name="0.1 millibars, what a barometer may err, hardly matter",
+        change=lambda records: records.with_columns(pl.col("pressure") + 0.1),
+        tolerance=0.05,
+        allowed_share=0.02,
+    ),
+    Direction(
+        name="rain makes no flight more punctual",
+        change=lambda records: records.with_columns(pl.max_horizontal("precip", pl.lit(0.3))),
+        expect="increase",
+        tolerance=0.05,
+        allowed_share=0.05,
+    ),
+    Direction(
+        name="poor visibility makes no flight more punctual",
+        change=lambda records: records.with_columns(pl.min_horizontal("visib", pl.lit(1.0))),
+        expect="increase",
+        tolerance=0.05,
+        allowed_share=0.05,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +142,7 @@ def read_records(raw_dir: Path) -> pl.DataFrame:
             pl.datetime("year", "month", "day", "hour", "minute").alias("scheduled_departure"),
             (pl.col("arr_delay") > LATE_MINUTES).cast(pl.Int8).alias(LABEL),
         )
-        .select(*COLUMNS, LABEL)
+        .select(*COLUMNS, "flight", LABEL)  # the number of the flight is part of the key in data_contract.py
         .sort("scheduled_departure", maintain_order=True)
     )
 
@@ -116,13 +160,13 @@ def features(records: Records, categories: dict[str, list[str]]) -> NDArray[np.f
         "minute_of_day": minute_of_day,
         "weekday": (midnight.astype(np.int64) + 3) % 7,  # 0 is Monday: 1970-01-01 was a Thursday
         "scheduled_minutes": (arrival // 100 * 60 + arrival % 100 - minute_of_day) % (24 * 60),  # clocks of two places
-        "distance": np.asarray(records["distance"], dtype=np.float32),
     }
     for column in CATEGORIES:
         codes = {category: code for code, category in enumerate(categories[column])}
         values[column] = np.array([codes.get(value, np.nan) for value in records[column]])
-    for column in WEATHER:
-        values[column] = np.asarray(records[column], dtype=np.float32)
+    with np.errstate(over="ignore"):  # beyond what float32 holds is infinite: on the outer side of every branch
+        for column in ("distance", *WEATHER):
+            values[column] = np.asarray(records[column], dtype=np.float32)
     return np.column_stack([values[name] for name in FEATURES]).astype(np.float32)
 
 
@@ -143,6 +187,7 @@ def train(
             "max_depth": hyperparameters.max_depth,
             "learning_rate": hyperparameters.learning_rate,
             "eval_metric": "logloss",
+            "seed": SEED,  # of no consequence until rows or columns are sampled: the same data gives the same model
         },
         matrices["train"],
         num_boost_round=hyperparameters.trees,
@@ -205,12 +250,3 @@ def load(model_dir: Path) -> Model:
         ModelError: the files hold something else.
     """
     return Model(model_dir)
-
-
-def metrics(labels: NDArray[np.int8], predictions: NDArray[np.float64]) -> dict[str, float]:
-    """How good predictions are; slipway.yaml sets limits to these names."""
-    return {
-        "roc_auc": float(roc_auc_score(labels, predictions)),
-        "log_loss": float(log_loss(labels, predictions, labels=[0, 1])),
-        "brier_score": float(brier_score_loss(labels, predictions, pos_label=1)),
-    }

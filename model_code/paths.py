@@ -52,7 +52,7 @@ class Paths:
 
     @property
     def evaluation(self) -> Path:
-        """Evaluate: evaluation.json and samples.json."""
+        """Evaluate: evaluation.json, samples.json and predictions.npz."""
         return self.base / "processing/output/evaluation"
 
     @property

@@ -1,4 +1,4 @@
-"""What a record is: the columns that model.py declares, and whether data keeps to them."""
+"""What a record is: the columns that model.py declares."""
 
 import math
 import types
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
-from model_code.errors import DataError, ModelError
+from model_code.errors import ModelError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,33 +67,6 @@ def _column(name: str, annotation: Any) -> Column:
     return Column(name, kinds.pop(), optional)
 
 
-def check_records(records: "pl.DataFrame", columns: tuple[Column, ...], label: str) -> None:
-    """Check what read_records returned; all faults in one error.
-
-    Raises:
-        DataError: columns that are missing, of another type, or without values where values must be.
-    """
-    required = [*((column.name, column.optional) for column in columns), (label, False)]
-    missing = [name for name, _ in required if name not in records.columns]
-    if missing:
-        raise DataError(
-            f"read_records in model.py must return the column {', '.join(missing)}, got {', '.join(records.columns)}"
-        )
-    faults = [
-        f"{column.name} must hold {ALLOWED[column.kind]} ({column.kind.__name__}), got {records.schema[column.name]}"
-        for column in columns
-        if not _fits(records.schema[column.name], column.kind)
-    ]
-    if not (records.schema[label].is_numeric() or records.schema[label].is_(bool)):
-        faults.append(f"{label} must hold numbers, got {records.schema[label]}")
-    for name, optional in required:
-        empty = 0 if optional else _missing_values(records[name])
-        if empty:
-            faults.append(f"{name} must not be empty, but is in {empty:,} of {records.height:,} records")
-    if faults:
-        raise DataError(f"the records do not keep to COLUMNS and LABEL of model.py: {'; '.join(faults)}")
-
-
 def as_documents(records: "pl.DataFrame", columns: tuple[Column, ...]) -> list[dict[str, Any]]:
     """Records as they are sent to the endpoint in JSON."""
     rows = records.select([column.name for column in columns]).to_dicts()
@@ -106,7 +79,8 @@ def _as_json(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _fits(dtype: "pl.DataType", kind: type) -> bool:
+def fits(dtype: "pl.DataType", kind: type) -> bool:
+    """Whether a column of this type can hold what COLUMNS declares."""
     import polars as pl
 
     if kind is datetime:
@@ -118,5 +92,6 @@ def _fits(dtype: "pl.DataType", kind: type) -> bool:
     return dtype == pl.Boolean if kind is bool else dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _missing_values(column: "pl.Series") -> int:
-    return column.null_count() + (int(column.is_nan().sum()) if column.dtype.is_float() else 0)
+def is_missing(column: "pl.Series") -> "pl.Series":
+    """For each value, whether there is none; a NaN is none."""
+    return (column.fill_nan(None) if column.dtype.is_float() else column).is_null()

@@ -27,6 +27,7 @@ from model_code.paths import Paths
 from model_code.predictions import checked_predictions
 from model_code.records import Column, declared_columns
 from model_code.request_body import read_csv, read_json
+from model_code.task import Task, declared_task
 
 LARGEST_BODY_BYTES = 6_291_456
 """SageMaker sends no larger body to a real-time endpoint (InvokeEndpoint, Body)."""
@@ -44,7 +45,7 @@ class Predictor(Protocol):
     """What load in model.py returns."""
 
     def predict(self, records: Any) -> Any:
-        """One number for each record."""
+        """What the task of model.py demands for each record."""
         ...
 
 
@@ -54,12 +55,14 @@ class Application:
     Args:
         predictor: the loaded model.
         columns: what a record holds.
+        task: what the model answers.
         ready: whether the server may be sent requests.
     """
 
-    def __init__(self, predictor: Predictor, columns: Sequence[Column], ready: Callable[[], bool]) -> None:
+    def __init__(self, predictor: Predictor, columns: Sequence[Column], task: Task, ready: Callable[[], bool]) -> None:
         self._predictor = predictor
         self._columns = columns
+        self._task = task
         self._ready = ready
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
@@ -98,7 +101,7 @@ class Application:
 
     def _predict(self, records: dict[str, list[Any]]) -> NDArray[Any]:
         count = len(records[self._columns[0].name])
-        return checked_predictions(self._predictor.predict(records), count)
+        return checked_predictions(self._predictor.predict(records), count, self._task)
 
 
 def _require_method(environ: dict[str, Any], allowed: str) -> None:
@@ -132,7 +135,9 @@ def _error_document(message: str, **details: object) -> bytes:
 
 
 def _as_csv(predictions: NDArray[Any]) -> bytes:
-    return "".join(f"{prediction}\n" for prediction in predictions.tolist()).encode()
+    """A line for each record: its number, or its probabilities in the order of the classes."""
+    rows = predictions.reshape(len(predictions), -1).tolist()
+    return "".join(f"{','.join(map(str, row))}\n" for row in rows).encode()
 
 
 def _as_json(predictions: NDArray[Any]) -> bytes:
@@ -152,8 +157,9 @@ def run(paths: Paths, address: str, port: int, workers: int, expected_digest: st
         expected_digest: of the model that is to be served; None for any.
 
     Raises:
-        ModelError: there is another model, which nothing has read yet.
+        ModelError: there is another model, which nothing has read yet; or model.py has no such task.
     """
+    task = declared_task(model)
     check_model(paths.model, expected_digest)
     columns = declared_columns(model.COLUMNS)
     loaded = multiprocessing.Value("i", 0)
@@ -170,10 +176,10 @@ def run(paths: Paths, address: str, port: int, workers: int, expected_digest: st
         workers_kill_timeout=_GRACE_SECONDS,
     )
     say(f"serving on {address}:{port} with {workers} processes")
-    server.serve(target_loader=partial(_load, paths.model, columns, loaded, workers), wrap_loader=False)
+    server.serve(target_loader=partial(_load, paths.model, columns, task, loaded, workers), wrap_loader=False)
 
 
-def _load(model_dir: Path, columns: tuple[Column, ...], loaded: Any, workers: int) -> Application:
+def _load(model_dir: Path, columns: tuple[Column, ...], task: Task, loaded: Any, workers: int) -> Application:
     """Load the model into one process; a model that cannot be loaded ends the server."""
     try:
         predictor = model.load(model_dir)
@@ -182,4 +188,4 @@ def _load(model_dir: Path, columns: tuple[Column, ...], loaded: Any, workers: in
         sys.exit(f"the model in {model_dir} cannot be loaded: {type(error).__name__}: {error}")
     with loaded.get_lock():
         loaded.value += 1
-    return Application(predictor, columns, ready=lambda: loaded.value >= workers)
+    return Application(predictor, columns, task, ready=lambda: loaded.value >= workers)

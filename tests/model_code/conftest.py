@@ -16,6 +16,8 @@ import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as __main__ does, before xgboost is imported
 
+from model_code import model
+
 DAYS = 50
 FLIGHTS_A_DAY = 30
 SPLIT = '{"by": "time", "column": "scheduled_departure", "holdout_days": 14, "validation_days": 7}'
@@ -62,6 +64,7 @@ def synthetic_flights() -> pl.DataFrame:
             "day": [at.day for at in departures], "hour": hour, "minute": 15,
             "dep_time": 1, "dep_delay": delay, "arr_time": 1, "arr_delay": delay, "air_time": 100,
             "sched_arr_time": (hour + 2) % 24 * 100 + 30, "carrier": carrier, "tailnum": "N1",
+            "flight": np.arange(count),
             "origin": random.choice(["EWR", "JFK", "LGA"], count), "dest": random.choice(["ATL", "ORD", "SFO"], count),
             "distance": random.integers(200, 2500, count),
             "time_hour": [at.replace(tzinfo=UTC) + timedelta(hours=5) for at in departures],
@@ -92,12 +95,26 @@ def raw(tmp_path_factory: pytest.TempPathFactory, write_raw: WriteRaw) -> Path:
 
 
 @pytest.fixture(scope="session")
+def records(raw: Path) -> pl.DataFrame:
+    """The records of the raw files."""
+    return model.read_records(raw)
+
+
+@pytest.fixture(scope="session")
+def model_dir(records: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with the default hyperparameters; not to be changed."""
+    directory = tmp_path_factory.mktemp("model")
+    model.train(records, records[:50], model.Hyperparameters(), directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """What a container's process gets, without what the tests' own process has."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(REPOSITORY),
-        "PYTHONWARNINGS": "error",
+        "PYTHONWARNINGS": "error,ignore:Using typeguard < 3:UserWarning",  # jsii pins typeguard 2, see pyproject
         "SLIPWAY_SPLIT": SPLIT,
         "SLIPWAY_BIND_ADDRESS": "127.0.0.1",
     }
@@ -108,10 +125,10 @@ def run_command(environment: dict[str, str]) -> RunCommand:
     """Runs `python -m model_code ...` to its end."""
 
     def run(base: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        given = {**environment, "SAGEMAKER_BASE_DIR": str(base), **variables}
         return subprocess.run(
             [sys.executable, "-m", "model_code", *arguments],
-            env={**environment, "SAGEMAKER_BASE_DIR": str(base), **variables},
-            capture_output=True, text=True, check=False, timeout=120,
+            env=given, cwd=given["PYTHONPATH"], capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
 
     return run
@@ -133,7 +150,7 @@ class Line:
         (base / "processing/input/model").mkdir()
         with tarfile.open(base / "processing/input/model/model.tar.gz", "w:gz") as archive:
             archive.add(base / "model", arcname=".")
-        self.evaluated = run_command(base, "evaluate")
+        self.evaluated = run_command(base, "evaluate", "--slice=origin", "--slice=distance:500")
 
     @property
     def dataset(self) -> Path:

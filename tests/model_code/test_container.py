@@ -16,12 +16,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from model_code import model
 from model_code.artifact import model_digest
-from model_code.prepare import data_version
+from model_code.metrics import metrics
+from model_code.prepare import data_version, raw_files
+from tests.model_code import multiclass_model, regression_model
+from tests.model_code.archives import archive, member
 
 pytestmark = pytest.mark.container
 
@@ -47,16 +51,16 @@ def test_prepare_writes_three_parts_and_says_what_they_are(line: Any) -> None:
     }  # fmt: skip
     assert manifest["mean_label"] == {name: part["late"].cast(pl.Float64).mean() for name, part in parts.items()}
     assert manifest["windows"]["holdout"] == ["2013-02-06 05:15:00", "2013-02-19 23:15:00"]
-    assert list(manifest["columns"]) == [*model.COLUMNS, model.LABEL] == parts["holdout"].columns
+    assert list(manifest["columns"]) == [*model.COLUMNS, "flight", model.LABEL] == parts["holdout"].columns
 
 
 def test_the_data_version_is_that_of_the_raw_files(line: Any, raw: Path, tmp_path: Path) -> None:
     manifest = line.document("processing/output/dataset/manifest.json")
-    assert manifest["data_version"] == data_version(raw)
+    assert manifest["data_version"] == data_version(raw_files(raw))
     copy = shutil.copytree(raw, tmp_path / "copy", copy_function=shutil.copyfile)
-    assert data_version(copy) == data_version(raw)
+    assert data_version(raw_files(copy)) == data_version(raw_files(raw))
     (copy / "weather/2013-01.parquet").rename(copy / "weather/renamed.parquet")
-    assert data_version(copy) != data_version(raw)
+    assert data_version(raw_files(copy)) != data_version(raw_files(raw))
 
 
 def test_the_data_version_is_reckoned_as_sha256sum_would(tmp_path: Path) -> None:
@@ -66,7 +70,7 @@ def test_the_data_version_is_reckoned_as_sha256sum_would(tmp_path: Path) -> None
     listing = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in (("a", b"one"), ("b/2", b"two"))
     )
-    assert data_version(tmp_path) == hashlib.sha256(listing.encode()).hexdigest()
+    assert data_version(raw_files(tmp_path)) == hashlib.sha256(listing.encode()).hexdigest()
 
 
 def test_train_writes_a_model_and_a_log_that_sagemaker_can_read(line: Any) -> None:
@@ -76,7 +80,10 @@ def test_train_writes_a_model_and_a_log_that_sagemaker_can_read(line: Any) -> No
     assert "Hyperparameters(trees=40, max_depth=6, learning_rate=0.1)" in log
     assert len(re.findall(r"^\[\d+\].*train-logloss:0\.\d+ +validation-logloss:0\.\d+$", log, re.MULTILINE)) > 5
     metrics = dict(re.findall(r"validation:(\w+)=([-+0-9.eE]+)", log))
-    assert set(metrics) == {"roc_auc", "log_loss", "brier_score"}
+    assert list(metrics) == [
+        "roc_auc", "average_precision", "log_loss", "brier_score", "accuracy", "precision", "recall", "f1",
+        "expected_calibration_error",
+    ]  # fmt: skip
     assert f"its files have the SHA-256 {model_digest(line.base / 'model')}\n" in log
     assert 0.6 < float(metrics["roc_auc"]) < 1
 
@@ -86,12 +93,16 @@ def test_evaluate_scores_the_whole_holdout(line: Any) -> None:
     evaluation = line.document("processing/output/evaluation/evaluation.json")
     holdout = pl.read_parquet(line.dataset / "holdout/records.parquet")
     predictions = model.load(line.base / "model").predict(holdout).astype("float64")
-    assert evaluation == {
-        "metrics": model.metrics(holdout["late"].to_numpy(), predictions),
-        "rows": holdout.height,
-        "model_sha256": model_digest(line.base / "model"),
-    }
+    usual = metrics("binary", holdout["late"].to_numpy(), predictions)
+    assert usual.items() <= evaluation["metrics"].items()
+    assert evaluation["metrics"].keys() - usual.keys() == {"model_mib", "prediction_p50_ms", "prediction_p99_ms"}
+    assert (evaluation["rows"], evaluation["model_sha256"]) == (holdout.height, model_digest(line.base / "model"))
+    assert [one["names"] for one in evaluation["slices"]] == [["EWR", "JFK", "LGA"], ["below 500", "500 and above"]]
+    assert all(one["violations"] <= one["allowed_share"] * one["records"] for one in evaluation["behaviours"])
     assert evaluation["metrics"]["roc_auc"] > 0.65
+    with np.load(line.base / "processing/output/evaluation/predictions.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["prediction"], predictions)
+        np.testing.assert_array_equal(arrays["slice_1"], holdout["distance"].to_numpy() >= 500)
 
 
 def test_samples_hold_a_hundred_records_of_all_times_with_their_predictions(line: Any) -> None:
@@ -101,6 +112,15 @@ def test_samples_hold_a_hundred_records_of_all_times_with_their_predictions(line
     assert samples["records"][0]["scheduled_departure"].startswith("2013-02-06")
     assert samples["records"][-1]["scheduled_departure"].startswith("2013-02-19")
     assert all(list(record) == list(model.COLUMNS) for record in samples["records"])
+
+
+def test_a_training_in_another_process_with_other_threads_makes_the_same_model(
+    line: Any, run_command: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(line.base / "input", tmp_path / "input")
+    trained = run_command(tmp_path, "train", PYTHONHASHSEED="1", OMP_NUM_THREADS="3")
+    assert trained.returncode == 0, trained.stderr
+    assert model_digest(tmp_path / "model") == model_digest(line.base / "model")
 
 
 def test_sigterm_ends_a_training_at_once_and_keeps_no_half_model(
@@ -294,12 +314,57 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
         server.kill()
 
 
+# --- models of other teams ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[multiclass_model, regression_model], ids=["multiclass", "regression"])
+def other(request: Any, run_command: Any, environment: dict[str, str], tmp_path: Path) -> Any:
+    """Another model.py that was trained and evaluated: its directory, its records, and a server of it."""
+    shutil.copytree(Path(model.__file__).parent, tmp_path / "model_code", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(request.param.__file__, tmp_path / "model_code/model.py")
+    records = request.param.example_records()
+    for place in ("input/data/train", "input/data/validation", "processing/input/holdout"):
+        (tmp_path / place).mkdir(parents=True)
+        records.write_parquet(tmp_path / place / "records.parquet")
+    trained = run_command(tmp_path, "train", PYTHONPATH=str(tmp_path))
+    assert trained.returncode == 0, trained.stderr
+    (tmp_path / "processing/input/model").mkdir()
+    artifact = archive(member("model.json", (tmp_path / "model/model.json").read_bytes()))
+    (tmp_path / "processing/input/model/model.tar.gz").write_bytes(artifact)
+    evaluated = run_command(
+        tmp_path, "evaluate", f"--slice={next(iter(request.param.COLUMNS))}:5", PYTHONPATH=str(tmp_path)
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    server = Server(tmp_path, {**environment, "PYTHONPATH": str(tmp_path)})
+    try:
+        wait_until(server.ready)
+        yield tmp_path, trained.stdout, server
+    finally:
+        server.kill()
+
+
+def test_a_model_of_another_task_is_trained_evaluated_and_served(other: Any) -> None:
+    base, trained, server = other
+    samples = json.loads((base / "processing/output/evaluation/samples.json").read_text())
+    measured = json.loads((base / "processing/output/evaluation/evaluation.json").read_text())["metrics"]
+    told = {name: float(value) for name, value in re.findall(r"validation:(\w+)=(\S+)", trained)}
+    assert told == pytest.approx({name: measured[name] for name in told}, rel=1e-5)  # of the same records
+    assert server.predict(samples["records"]) == samples["predictions"]
+    rows = [[record[column] for column in samples["columns"]] for record in samples["records"]]
+    body = "".join(",".join("" if value is None else str(value) for value in row) + "\n" for row in rows)
+    status, answer = server.call("POST", "/invocations", body, "text/csv")
+    assert status == 200
+    values = [[float(value) for value in text.split(",")] for text in answer.decode().splitlines()]
+    assert values == np.reshape(samples["predictions"], (len(values), -1)).tolist()
+
+
 # --- serve, with a model of another team ----------------------------------------------------------------------------
 
 SLOW_MODEL = """
 import time
 from pathlib import Path
 
+TASK = "regression"
 COLUMNS = {"x": float}
 HERE = Path(__file__).parent
 

@@ -27,8 +27,8 @@ def base(tmp_path: Path, raw: Path) -> Path:
 def fail(environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Fail:
     """Runs a command that must fail; returns the reason that SageMaker shows."""
 
-    def run(command: str, **variables: str) -> str:
-        assert main([command], {**environment, "SAGEMAKER_BASE_DIR": str(tmp_path), **variables}) == 1
+    def run(command: str, *options: str, **variables: str) -> str:
+        assert main([command, *options], {**environment, "SAGEMAKER_BASE_DIR": str(tmp_path), **variables}) == 1
         kept, unused = ("failure", "message") if command == "train" else ("message", "failure")
         assert not (tmp_path / "output" / unused).exists()
         reason = (tmp_path / "output" / kept).read_text()[:1024].splitlines()[0]
@@ -49,7 +49,11 @@ def change_flights(base: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -
         change(pl.read_parquet(file)).write_parquet(file)
 
 
-@pytest.mark.parametrize("arguments", [[], ["predict"], ["train", "serve"]], ids=["none", "unknown", "two"])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["predict"], ["train", "serve"], ["prepare", "--slice=origin"]],
+    ids=["none", "unknown", "two", "slices of another command"],
+)
 def test_the_four_commands_are_named_to_who_asks_for_another(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +174,57 @@ def test_a_model_other_than_the_one_that_was_trained_is_not_evaluated(
         rf"the model's files have the SHA-256 [0-9a-f]{{64}}, but those that were trained have {'ab' * 32} ", reason
     )
     assert not (base / "processing/output").exists()
+
+
+@pytest.mark.parametrize("option", ["serve", "--slice", "--slice=", "--slice=distance:far"])
+def test_an_option_of_evaluate_that_is_none_is_told(option: str, base: Path, fail: Fail) -> None:
+    give_another_model(base)
+    assert fail("evaluate", "--slice=origin", option) == (
+        "evaluate takes --slice=COLUMN or --slice=COLUMN:EDGE,EDGE,... with ascending numbers (evaluation.slices.by of "
+        f"slipway.yaml), got {option}"
+    )
+
+
+def test_a_slice_by_an_unknown_column_is_told_before_the_model_is_read(
+    base: Path, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_another_model(base)
+    monkeypatch.setattr(model, "load", lambda directory: pytest.fail("nothing may read the model before that"))
+    reason = fail("evaluate", "--slice=orgin")
+    assert reason.startswith("evaluation.slices.by of slipway.yaml names the column orgin, but the holdout has ")
+    assert ", origin, " in reason
+    assert not (base / "processing/output").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [("train", "input/data/train"), ("train", "input/data/validation"), ("evaluate", "processing/input/holdout")],
+)
+def test_a_label_that_the_task_cannot_have_is_told_before_the_work_begins(
+    command: str, place: str, base: Path, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_channels(base)
+    give_another_model(base)
+    records = pl.read_parquet(base / place / "records.parquet")
+    records.with_columns(pl.lit(2).alias("late")).write_parquet(base / place / "records.parquet")
+    for work in ("train", "load"):
+        monkeypatch.setattr(model, work, lambda *arguments: pytest.fail("nothing may be done before that"))
+    assert fail(command).startswith("late, the LABEL of model.py, must be 0 and 1 (TASK is binary), but ")
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "serve"])
+def test_an_unknown_task_is_told(
+    command: str, base: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    give_channels(base)
+    give_another_model(base)
+    (base / "model").mkdir()
+    (base / "model/model.ubj").touch()
+    monkeypatch.setattr(model, "TASK", "ranking")
+    assert main([command], {**environment, "SAGEMAKER_BASE_DIR": str(base)}) == 1
+    reason = "TASK in model.py must be binary, multiclass, regression, got 'ranking'"
+    assert f"{command} failed: {reason}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "serve"])

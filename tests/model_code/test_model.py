@@ -2,18 +2,28 @@
 
 import json
 import pickle
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import xgboost
+from numpy.typing import NDArray
 
 from model_code import model
 from model_code.__main__ import main
+from model_code.artifact import model_digest
+from model_code.behaviour import Behaviour, evaluate_behaviour
+from model_code.data_contract import DATA_CONTRACT
+from model_code.data_quality import Declaration, check_records
 from model_code.errors import ModelError
-from model_code.records import as_documents, check_records, declared_columns
+from model_code.metrics import metrics
+from model_code.predictions import checked_predictions
+from model_code.records import as_documents, declared_columns
 from model_code.request_body import read_csv, read_json
+from model_code.task import declared_task
 from tests.model_code.archives import archive, member
 
 COLUMNS = declared_columns(model.COLUMNS)
@@ -23,11 +33,6 @@ RECORD = {
     "dest": "SFO", "distance": 2565.0, "temp": 41.0, "dewp": 30.0, "humid": 60.0, "wind_dir": 200.0, "wind_speed": 9.0,
     "wind_gust": None, "precip": 0.1, "pressure": 1012.0, "visib": 10.0,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def records(raw: Path) -> pl.DataFrame:
-    return model.read_records(raw)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +97,8 @@ def test_training_and_serving_make_the_same_features(records: pl.DataFrame) -> N
 
 
 def test_the_records_keep_to_the_declared_columns(records: pl.DataFrame) -> None:
-    check_records(records, COLUMNS, model.LABEL)
-    assert records.columns == [*model.COLUMNS, model.LABEL]
+    check_records(records, Declaration(COLUMNS, model.LABEL, declared_task(model), DATA_CONTRACT), date(2013, 3, 1))
+    assert records.columns == [*model.COLUMNS, "flight", model.LABEL]
 
 
 def test_nothing_known_after_the_scheduled_departure_is_a_column(records: pl.DataFrame) -> None:
@@ -137,7 +142,7 @@ def write_one_flight(directory: Path, arr_delay: int = 0, weather_hours: tuple[i
     at = datetime(2013, 1, 1, 13, tzinfo=UTC)
     flight = {
         "year": 2013, "month": 1, "day": 1, "hour": 8, "minute": 15, "time_hour": at, "sched_arr_time": 1000,
-        "arr_delay": arr_delay, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565,
+        "arr_delay": arr_delay, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565, "flight": 1,
     }  # fmt: skip
     report = dict.fromkeys(model.WEATHER, 0.0) | {"origin": "EWR"}
     reports = [report | {"time_hour": at + timedelta(hours=n), "temp": float(n)} for n in weather_hours]
@@ -149,8 +154,22 @@ def write_one_flight(directory: Path, arr_delay: int = 0, weather_hours: tuple[i
 # --- Behaviour ------------------------------------------------------------------------------------------------------
 
 
+def measured(fitted: model.Model, records: pl.DataFrame) -> dict[str, float]:
+    return metrics(model.TASK, records["late"].to_numpy(), fitted.predict(records).astype(np.float64))
+
+
 def log_loss(fitted: model.Model, records: pl.DataFrame) -> float:
-    return model.metrics(records["late"].to_numpy(), fitted.predict(records).astype(np.float64))["log_loss"]
+    return measured(fitted, records)["log_loss"]
+
+
+def test_the_loss_falls_over_the_rounds_of_a_training(
+    records: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(records, tmp_path)
+    losses = [float(loss) for loss in re.findall(r"train-logloss:([0-9.]+)", capsys.readouterr().out)]
+    assert len(losses) > 5
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.05
 
 
 def test_more_trees_lower_the_loss_in_training(records: pl.DataFrame, tmp_path: Path) -> None:
@@ -166,8 +185,7 @@ def test_a_small_batch_can_be_learned_by_heart(records: pl.DataFrame, tmp_path: 
 def test_what_is_in_the_data_is_found_on_days_not_seen(records: pl.DataFrame, tmp_path: Path) -> None:
     seen, unseen = records[:1000], records[1000:]
     fitted = fit(seen, tmp_path, trees=60, learning_rate=0.1)
-    metrics = model.metrics(unseen["late"].to_numpy(), fitted.predict(unseen).astype(np.float64))
-    assert metrics["roc_auc"] > 0.7
+    assert measured(fitted, unseen)["roc_auc"] > 0.7
 
 
 @pytest.mark.parametrize(
@@ -194,6 +212,15 @@ def test_a_week_later_is_the_same_flight(trained: model.Model, records: pl.DataF
     np.testing.assert_array_equal(trained.predict(records), trained.predict(later))
 
 
+@pytest.mark.parametrize("behaviour", model.BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+def test_the_declared_behaviours_are_shown(behaviour: Behaviour, trained: model.Model, records: pl.DataFrame) -> None:
+    def predict(asked: pl.DataFrame) -> NDArray[np.float64]:
+        return checked_predictions(trained.predict(asked), asked.height, declared_task(model))
+
+    told = evaluate_behaviour(behaviour, records.select(list(model.COLUMNS)), predict, declared_task(model))
+    assert told["violations"] <= behaviour.allowed_share * records.height, told["example"]
+
+
 def test_a_prediction_does_not_depend_on_the_records_beside_it(trained: model.Model, records: pl.DataFrame) -> None:
     batch = trained.predict(records)
     np.testing.assert_array_equal(batch[::-1], trained.predict(records.reverse()))
@@ -207,15 +234,14 @@ def test_probabilities_are_given_for_records_never_seen(trained: model.Model) ->
     assert 0 < probability < 1
 
 
-def test_the_same_data_gives_the_same_bytes_and_a_loaded_model_says_the_same(
-    records: pl.DataFrame, tmp_path: Path
-) -> None:
-    first, second = (fit(records, tmp_path / name, trees=10) for name in ("first", "second"))
-    np.testing.assert_array_equal(first.predict(records), second.predict(records))
-    files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert files == ["categories.json", "model.ubj"]
-    for name in files:
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+def test_the_number_of_threads_does_not_change_the_model(records: pl.DataFrame, tmp_path: Path) -> None:
+    digests = set()
+    for threads in (1, 2, 5):
+        with xgboost.config_context(nthread=threads):
+            fit(records, tmp_path / str(threads))
+        digests.add(model_digest(tmp_path / str(threads)))
+    assert len(digests) == 1
+    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == ["categories.json", "model.ubj"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 import pytest
 
-from model_code.errors import DataError, ModelError
-from model_code.records import Column, as_documents, check_records, declared_columns
+from model_code.errors import ModelError
+from model_code.records import Column, as_documents, declared_columns, fits, is_missing
 
 COLUMNS = declared_columns({"at": datetime, "name": str, "count": int, "share": float | None, "paid": bool})
 GOOD = pl.DataFrame(
@@ -24,41 +24,6 @@ def test_a_type_that_no_record_can_hold_is_refused(annotation: object) -> None:
         declared_columns({"a": annotation})
 
 
-def test_records_that_keep_to_the_declaration_pass() -> None:
-    check_records(GOOD, COLUMNS, "label")
-
-
-def test_missing_columns_are_told_with_those_that_are_there() -> None:
-    with pytest.raises(DataError, match="must return the column name, label, got at, count, share, paid"):
-        check_records(GOOD.drop("name", "label"), COLUMNS, "label")
-
-
-def test_all_other_faults_are_told_at_once() -> None:
-    bad = GOOD.with_columns(
-        pl.col("at").dt.replace_time_zone("UTC"),
-        pl.lit(None, pl.String).alias("name"),
-        pl.col("count").cast(pl.Float64),
-        pl.Series("label", ["0", None]),
-    )
-    with pytest.raises(DataError) as error:
-        check_records(bad, COLUMNS, "label")
-    for fault in (
-        "at must hold a time without a zone",
-        "name must not be empty, but is in 2 of 2 records",
-        "count must hold a whole number (int), got Float64",
-        "label must hold numbers, got String",
-        "label must not be empty, but is in 1 of 2 records",
-    ):
-        assert fault in str(error.value)
-
-
-def test_a_nan_is_an_empty_value() -> None:
-    columns = declared_columns({"share": float})
-    frame = pl.DataFrame({"share": [0.5, float("nan")], "label": [0, 1]})
-    with pytest.raises(DataError, match="share must not be empty, but is in 1 of 2 records"):
-        check_records(frame, columns, "label")
-
-
 def test_documents_are_json_that_leaves_out_the_label() -> None:
     documents = as_documents(GOOD.with_columns(pl.lit(float("nan")).alias("share")), COLUMNS)
     assert json.loads(json.dumps(documents, allow_nan=False))[1] == {
@@ -66,7 +31,21 @@ def test_documents_are_json_that_leaves_out_the_label() -> None:
     }  # fmt: skip
 
 
-def test_a_time_with_a_zone_does_not_pass_as_one_without() -> None:
-    frame = pl.DataFrame({"at": [datetime(2013, 1, 1, tzinfo=UTC)], "label": [1]})
-    with pytest.raises(DataError, match="at must hold a time without a zone"):
-        check_records(frame, declared_columns({"at": datetime}), "label")
+@pytest.mark.parametrize(
+    ("kind", "dtype", "fit"),
+    [
+        (float, pl.Int8(), True), (float, pl.Float32(), True), (float, pl.Boolean(), False),
+        (float, pl.String(), False),
+        (int, pl.UInt64(), True), (int, pl.Float64(), False), (bool, pl.Boolean(), True), (bool, pl.Int8(), False),
+        (str, pl.Categorical(), True), (str, pl.Enum(["a"]), True), (str, pl.Int8(), False),
+        (datetime, pl.Datetime("us"), True), (datetime, pl.Datetime("us", "UTC"), False), (datetime, pl.Date(), False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_which_types_can_hold_what_is_declared(kind: type, dtype: pl.DataType, fit: bool) -> None:
+    assert fits(dtype, kind) is fit
+
+
+def test_a_missing_value_is_null_or_nan() -> None:
+    assert is_missing(pl.Series([1.0, None, float("nan"), float("inf")])).to_list() == [False, True, True, False]
+    assert is_missing(pl.Series(["", None])).to_list() == [False, True]

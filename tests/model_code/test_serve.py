@@ -9,8 +9,11 @@ import pytest
 
 from model_code.records import declared_columns
 from model_code.serve import LARGEST_BODY_BYTES, Application
+from model_code.task import Task
+from tests.model_code.server_requests import post
 
 COLUMNS = declared_columns({"x": float})
+REGRESSION = Task("regression")
 
 
 class Doubler:
@@ -44,9 +47,10 @@ def ask(
     method: str = "POST",
     path: str = "/invocations",
     predictor: Any = None,
+    task: Task = REGRESSION,
     ready: bool = True,
 ) -> Answer:
-    application = Application(predictor or Doubler(), COLUMNS, ready=lambda: ready)
+    application = Application(predictor or Doubler(), COLUMNS, task, ready=lambda: ready)
     return Answer(application, method, path, body, content_type)
 
 
@@ -143,3 +147,40 @@ def test_predictions_that_are_not_one_finite_number_a_record_are_a_500(predictio
 
     answer = ask(b'{"x": 1}', predictor=Odd())
     assert (answer.status, answer.error["message"][:30]) == (500, "the model failed: ModelError, ")
+
+
+class Answering:
+    """Predicts what a test says."""
+
+    def __init__(self, predictions: Any) -> None:
+        self.predictions = predictions
+
+    def predict(self, records: Any) -> Any:
+        return self.predictions
+
+
+THREE = Task("multiclass", ("low", "middle", "high"))
+TWO_RECORDS = b'{"instances": [{"x": 1}, {"x": 2}]}'
+
+
+def test_probabilities_of_classes_are_lists_in_json_and_lines_of_values_in_csv() -> None:
+    application = Application(Answering([[0.25, 0.25, 0.5], [1, 0, 0]]), COLUMNS, THREE, ready=lambda: True)
+    assert post(application, TWO_RECORDS) == (200, b'{"predictions":[[0.25,0.25,0.5],[1.0,0.0,0.0]]}')
+    assert post(application, b"1\n2\n", "text/csv") == (200, b"0.25,0.25,0.5\n1.0,0.0,0.0\n")
+
+
+@pytest.mark.parametrize(
+    ("task", "predictions", "fault"),
+    [
+        (Task("binary"), [0.5, 1.5], "must return probabilities from 0 to 1 (TASK is binary), got 1.5"),
+        (Task("binary"), [[0.5, 0.5], [0.5, 0.5]], "must return one number for each of 2 records"),
+        (THREE, [0.5, 0.5], "must return 3 probabilities for each of 2 records"),
+        (THREE, [[1, 0, 0], [0.5, 0.25, 0]], "must sum to 1 within 1e-06 (TASK is multiclass), got"),
+    ],
+)
+def test_probabilities_that_are_none_are_a_500_with_the_reason_in_the_log(
+    task: Task, predictions: Any, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = ask(TWO_RECORDS, predictor=Answering(predictions), task=task)
+    assert (answer.status, answer.error["message"][:30]) == (500, "the model failed: ModelError, ")
+    assert fault in capsys.readouterr().err
