@@ -3,6 +3,8 @@
 #   make test     the whole test suite
 #   make check    ruff, mypy, import-linter, and cfn-lint on the synthesized templates
 #   make audit    what every role may do and did, and what cdk-nag, cfn-lint and checkov say
+#   make experiments  the SageMaker SDK, which slipway experiment needs (700 MiB)
+#   make test-experiments  its tests, which ask for it
 #   make permissions  take every permission away and give back what the runs fail without (a quarter of an hour)
 #   make lock     after a change of a requirements*.in or package.json
 
@@ -19,7 +21,7 @@ RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECIS
 # A worker takes whole files, and the suite waits more than it computes.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test check lint templates audit findings permissions lock benchmark clean
+.PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments lock benchmark benchmark-gate clean
 
 setup: $(VENV)/.installed node_modules/.installed
 
@@ -65,6 +67,18 @@ build/checkov/.installed: audit/requirements-checkov.txt $(VENV)/.installed
 	@VIRTUAL_ENV=build/checkov uv pip install --quiet --require-hashes -r audit/requirements-checkov.txt
 	@touch $@
 
+# The SageMaker SDK's pins conflict with ours, so it lives apart.
+build/experiments/.installed: requirements-experiments.txt $(VENV)/.installed
+	@echo "Setting up the SageMaker SDK ..."
+	@uv venv --quiet --clear build/experiments
+	@VIRTUAL_ENV=build/experiments uv pip install --quiet --require-hashes -r requirements-experiments.txt
+	@touch $@
+
+experiments: setup build/experiments/.installed
+
+test-experiments: experiments
+	@python -m pytest -m experiments tests/slipway/test_experiment_trainer.py tests/test_experiments.py
+
 # The audit of a fresh run of the whole pipeline.
 audit: setup
 	@$(RECORDED) tests/test_delivery_line.py
@@ -81,15 +95,20 @@ lock:
 	$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.txt
 	$(LOCK) model_code/requirements.in -o model_code/requirements.txt
 	$(LOCK) pipeline_steps/requirements.in -o pipeline_steps/requirements.txt
+	$(LOCK) pipeline_steps/report/requirements.in -c pipeline_steps/requirements.txt -o pipeline_steps/report/requirements.txt
 	$(LOCK) infra/requirements.in -o infra/requirements.txt
 	$(LOCK) tests/model_code/requirements.in -c model_code/requirements.txt -o tests/model_code/requirements.txt
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) audit/requirements-checkov.in -o audit/requirements-checkov.txt
+	$(LOCK) requirements-experiments.in -o requirements-experiments.txt
 	npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 benchmark: setup
 	@python -m benchmarks.overhead
+
+benchmark-gate: setup
+	@python -m benchmarks.gate
 
 clean:
 	rm -rf $(VENV) node_modules build cdk.out

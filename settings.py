@@ -10,6 +10,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin
@@ -20,6 +21,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     ValidationError,
     field_validator,
@@ -55,6 +57,7 @@ _PATTERNS = {
     "instance_type": r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$",
     "metric": r"^[A-Za-z][A-Za-z0-9_.@-]*$",
     "column": r"^\S(.*\S)?$",
+    "slice": r"^[^\s:]([^:]*[^\s:])?$",
     # no braces: CloudFormation would put the secret that `{{resolve:...}}` names into the address
     "email": r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
     "tag": r"^[A-Za-z0-9 _.:/=+@-]*$",
@@ -74,6 +77,7 @@ _PATTERN_WORDS = {
     _PATTERNS["instance_type"]: "a SageMaker instance type such as ml.m5.large",
     _PATTERNS["metric"]: "the name of a metric such as roc_auc",
     _PATTERNS["column"]: "the name of a column, without spaces around it",
+    _PATTERNS["slice"]: "the name of a column, without spaces around it and without a colon",
     _PATTERNS["email"]: "an e-mail address",
     _PATTERNS["tag"]: "letters, digits, spaces and _ . : / = + @ -",
     _PATTERNS["finding"]: "the id of a finding such as CVE-2026-12345",
@@ -109,6 +113,34 @@ def _hyperparameter(value: object) -> object:
     return value
 
 
+@dataclass(frozen=True)
+class Margin:
+    """How much a metric may or must differ.
+
+    Attributes:
+        amount: 0 or more; in units of the metric, or, when relative, as a share of the champion's value.
+    """
+
+    amount: float
+    relative: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.amount * 100:g} %" if self.relative else f"{self.amount:g}"
+
+
+def _margin(value: object) -> Margin:
+    """A number, or a text such as `2%`."""
+    relative = isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)? ?%", value) is not None
+    amount: Any = float(str(value).rstrip("% ")) / 100 if relative else value
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise PydanticCustomError("margin", "")
+    if not math.isfinite(amount):
+        raise PydanticCustomError("finite_number", "")
+    if amount < 0:
+        raise PydanticCustomError("greater_than_equal", "", {"ge": 0})
+    return Margin(float(amount), relative)
+
+
 def _day(value: object) -> date:
     """A day, as YAML reads it or in quotes; a time of the day has no meaning here."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
@@ -140,6 +172,11 @@ TagValue = Annotated[str, Field(pattern=_PATTERNS["tag"], max_length=256)]
 # One validator instead of a union's four, so that a wrong value is one fault.
 Hyperparameter = Annotated[
     str | int | float | bool, PlainValidator(_hyperparameter, json_schema_input_type=str | int | float | bool)
+]
+MarginValue = Annotated[
+    Margin,
+    PlainValidator(_margin, json_schema_input_type=float | str),
+    PlainSerializer(lambda margin: str(margin) if margin.relative else margin.amount),
 ]
 Day = Annotated[date, PlainValidator(_day, json_schema_input_type=date)]
 
@@ -288,9 +325,68 @@ class Limit(_Section):
 
 
 class ChampionPolicy(_Section):
-    """How the challenger has to compare with the model that serves."""
+    """How the challenger has to compare with the model that serves, beyond the doubt that the holdout leaves."""
 
-    not_worse_by: float = Field(ge=0, description="allowed loss against the champion, in units of the primary metric")
+    not_worse_by: MarginValue | None = Field(
+        default=None,
+        description="allowed loss against the champion: in units of the primary metric, or, as 2%, of its value",
+    )
+    better_by: MarginValue | None = Field(
+        default=None, description="gain over the champion that must be exceeded, in the same units"
+    )
+
+    @model_validator(mode="after")
+    def _is_one_rule(self) -> Self:
+        if (self.not_worse_by is None) == (self.better_by is None):
+            raise _refuse(((), "must have either not_worse_by or better_by"))
+        return self
+
+
+class SliceColumn(_Section):
+    """A column whose values, or bands of values, are the slices."""
+
+    column: str = Field(pattern=_PATTERNS["slice"], max_length=128, description="a column of the records")
+    bands: Annotated[tuple[float, ...], Field(strict=False, max_length=10)] = Field(
+        default=(), description="for numbers: the edges between the bands, in ascending order"
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _ascend(cls, bands: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [index for index in range(1, len(bands)) if bands[index] <= bands[index - 1]]
+        if wrong:
+            raise _refuse(
+                *(((index,), f"must be more than {bands[index - 1]:g}, the edge before it") for index in wrong)
+            )
+        return bands
+
+
+class Slices(_Section):
+    """Parts of the holdout on which the challenger must not be clearly worse than the champion."""
+
+    by: Annotated[tuple[SliceColumn, ...], Field(strict=False, max_length=20)] = Field(
+        default=(), description="the columns that make the slices"
+    )
+    minimum_records: int = Field(
+        default=300, ge=2, description="a slice with fewer records is shown, but not judged", le=1_000_000_000
+    )
+    not_worse_by: MarginValue = Field(
+        default=Margin(0.05), description="a slice fails when the challenger is surely worse on it by more than this"
+    )
+    may_fail: int = Field(default=0, ge=0, le=1000, description="number of slices that may fail")
+
+    @field_validator("by")
+    @classmethod
+    def _has_no_repetition(cls, by: tuple[SliceColumn, ...]) -> tuple[SliceColumn, ...]:
+        columns = [one.column for one in by]
+        repeated = [
+            ((index, "column"), f"must not name {column} again")
+            for index, column in enumerate(columns)
+            if column in columns[:index]
+        ]
+        if repeated:
+            raise _refuse(*repeated)
+        return by
 
 
 class Evaluation(_Section):
@@ -301,6 +397,13 @@ class Evaluation(_Section):
         description="absolute limits; the first model has no champion and is judged by them alone"
     )
     champion: ChampionPolicy = Field(description="comparison with the model that serves")
+    confidence: float = Field(
+        default=0.95, ge=0.5, le=0.999, description="of the intervals on which the comparison is decided"
+    )
+    minimum_records: int = Field(
+        default=1000, ge=1, le=1_000_000_000, description="a holdout with fewer records decides nothing: Rejected"
+    )
+    slices: Slices = Field(default=Slices(), description="parts of the holdout that are judged for themselves")
 
     @model_validator(mode="after")
     def _limits_make_sense(self) -> Self:
@@ -391,6 +494,10 @@ class Settings(_Section):
     training: Training = Field(description="where and how the model is trained")
     evaluation: Evaluation = Field(description="the gate that a challenger has to pass")
     endpoints: Endpoints = Field(description="the instances behind staging and production")
+    pull_requests: Literal["none", "tests", "sample"] = Field(
+        default="none",
+        description="what is done for a pull request: nothing, its tests, or a training on a sample as well",
+    )
     approval: Approval = Field(default=Approval(), description="who hears of a model that waits for approval")
     network: Network = Field(default=Network(), description="what the instances of jobs and endpoints are connected to")
     permissions_boundary: PolicyArn | None = Field(
@@ -623,6 +730,7 @@ _KINDS = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "day": "a day such as 2027-01-31",
+    "margin": 'a number, or a percentage such as "2%"',
     "hyperparameter": "text, a number, true or false",
     **dict.fromkeys(("string_type", "invalid_key"), "text (in quotes where YAML takes it for something else)"),
     **dict.fromkeys(("tuple_type", "list_type"), "a list"),

@@ -1,10 +1,11 @@
 """Each grant against AWS's service authorization reference."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from audit import arns, reference
 from audit.faults import Fault
-from audit.grants import AuditedRole, Grant, short
+from audit.grants import AuditedRole, Grant, Trust, short
 
 
 def is_wild(text: str) -> bool:
@@ -20,11 +21,18 @@ def faults(role: AuditedRole, types: Mapping[str, str]) -> Iterator[Fault]:
         types: CloudFormation's types of the resources that grants refer to, by name.
     """
     for trusted in sorted(role.trusted):
-        if not trusted.principal.endswith(".amazonaws.com"):
-            yield Fault(str(role.id), f"{trusted} may assume it", "let one AWS service assume it")
+        if not trusted.principal.endswith(".amazonaws.com") and not _is_one_session_of_ours(trusted):
+            move = "let one AWS service assume it, or a role of the same stack under one session name"
+            yield Fault(str(role.id), f"{trusted} may assume it", move)
     for grant in sorted(role.grants):
         for what, move in _faults(role, grant, types):
             yield Fault(str(role.id), what, move)
+
+
+def _is_one_session_of_ours(trusted: Trust) -> bool:
+    """Whether it is a role by its whole ARN, which has to name its session as the trust says."""
+    is_own_role = re.fullmatch(r"AWS <\w+\.Arn>", trusted.principal) is not None
+    return is_own_role and trusted.condition.startswith("sts:RoleSessionName StringEquals ")
 
 
 def _faults(role: AuditedRole, grant: Grant, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:

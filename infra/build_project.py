@@ -1,4 +1,4 @@
-"""A CodeBuild project of the pipeline with its role and its log."""
+"""A CodeBuild project of the pipeline with its role and its log; and what all our projects have in common."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class BuildProject(Construct):
         privileged: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        log = self._log(name, artifacts.key)
+        log = build_log(self, name, artifacts.key)
         write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn)
         access = artifacts.access(reads=reads, writes=writes)
         own_arn = f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:project/{name}"
@@ -55,7 +55,7 @@ class BuildProject(Construct):
             description=description,
             role=role.without_policy_updates(),
             build_spec=codebuild.BuildSpec.from_object(dict(buildspec)),
-            environment=_environment(variables, privileged=privileged),
+            environment=build_environment(variables, privileged=privileged),
             encryption_key=artifacts.key,
             grant_report_group_permissions=False,
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
@@ -63,19 +63,22 @@ class BuildProject(Construct):
             queued_timeout=Duration.hours(1),
         )
 
-    def _log(self, project_name: str, key: kms.IKey) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=names.build_log_group(project_name),
-            encryption_key=key,
-            retention=logs.RetentionDays.THREE_MONTHS,
-            # One that outlived its stack would keep the stack from being deployed again under the same names.
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+
+def build_log(scope: Construct, project_name: str, key: kms.IKey) -> logs.LogGroup:
+    """The log group of a project."""
+    return logs.LogGroup(
+        scope,
+        "Log",
+        log_group_name=names.build_log_group(project_name),
+        encryption_key=key,
+        retention=logs.RetentionDays.THREE_MONTHS,
+        # One that outlived its stack would keep the stack from being deployed again under the same names.
+        removal_policy=RemovalPolicy.DESTROY,
+    )
 
 
-def _environment(variables: Mapping[str, str], *, privileged: bool) -> codebuild.BuildEnvironment:
+def build_environment(variables: Mapping[str, str], *, privileged: bool = False) -> codebuild.BuildEnvironment:
+    """Where builds run, and what they are told."""
     return codebuild.BuildEnvironment(
         build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
         compute_type=codebuild.ComputeType.SMALL,

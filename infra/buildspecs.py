@@ -1,20 +1,35 @@
 """The buildspecs: what CodeBuild does in each project."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 _VERSION = "0.2"
 _PYTHON = "3.11"
 _NODE = "22"  # jsii, the bridge from Python to the CDK, needs it
 _UV = "0.13.8"
+_TEST_REPORTS = {
+    "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"},
+    "coverage": {"base-directory": "reports", "files": ["coverage.xml"], "file-format": "COBERTURAXML"},
+}
+APPROVAL_NOTE = Path(__file__).with_name("approval_note.py").read_text(encoding="utf-8")
+"""The program of RecordApproval's build."""
 
 
-def step(name: str, *, exports: Sequence[str], documents: bool = False, evidence: bool = False) -> dict[str, Any]:
+def step(
+    name: str,
+    *,
+    exports: Sequence[str],
+    requirements: Sequence[str] = (),
+    documents: bool = False,
+    evidence: bool = False,
+) -> dict[str, Any]:
     """The buildspec of a pipeline step.
 
     Args:
         name: the step, as `python -m pipeline_steps` knows it.
         exports: the variables that the step exports to later actions.
+        requirements: files of what the step needs beside what all steps need.
         documents: whether the step leaves documents, which become the action's output artifact.
         evidence: whether the step reads the evaluation's documents from the action's second input artifact.
     """
@@ -24,7 +39,7 @@ def step(name: str, *, exports: Sequence[str], documents: bool = False, evidence
         "version": _VERSION,
         "env": {"exported-variables": list(exports)},
         "phases": {
-            "install": _install(["pipeline_steps/requirements.txt"]),
+            "install": _install(["pipeline_steps/requirements.txt", *requirements]),
             "build": {"commands": [*find_documents, *run] if evidence else run},
         },
     }
@@ -34,17 +49,49 @@ def step(name: str, *, exports: Sequence[str], documents: bool = False, evidence
 
 
 def test() -> dict[str, Any]:
-    """The team's tests of their model code, with their results as a CodeBuild report."""
+    """The team's tests of their model code, with two CodeBuild reports: their results, and the code that they ran."""
     return {
         "version": _VERSION,
+        "env": {"exported-variables": ["SUMMARY"]},
         "phases": {
             "install": _install(["model_code/requirements.txt", "tests/model_code/requirements.txt"]),
             # The container's own contract is left out: the stages that follow start the container for real.
             "build": {
-                "commands": ['python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml']
+                "commands": [
+                    'python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml '
+                    "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml",
+                    "SUMMARY=$(python -m tests.model_code.summary reports) && export SUMMARY",
+                ]
             },
         },
-        "reports": {"pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"}},
+        "reports": _TEST_REPORTS,
+    }
+
+
+def pull_request() -> dict[str, Any]:
+    """The step that judges a pull request; its id stands for an execution's, whose form it has.
+
+    The step runs the tests itself, for it has to tell of their failure.
+    """
+    return {
+        "version": _VERSION,
+        "phases": {
+            "install": _install(
+                [
+                    "pipeline_steps/requirements.txt",
+                    "pipeline_steps/report/requirements.txt",
+                    "model_code/requirements.txt",
+                    "tests/model_code/requirements.txt",
+                ]
+            ),
+            "build": {
+                "commands": [
+                    'export EXECUTION_ID="${CODEBUILD_BUILD_ID##*:}"',
+                    "python -m pipeline_steps judge_pull_request --exports exports.sh",
+                ]
+            },
+        },
+        "reports": _TEST_REPORTS,
     }
 
 
@@ -67,6 +114,30 @@ def synth() -> dict[str, Any]:
             },
         },
         "artifacts": {"base-directory": "templates", "files": ["*.template.json"]},
+    }
+
+
+def record_approval() -> dict[str, Any]:
+    """Note on the model package who approved it, and why.
+
+    The role may change a version, so nothing of the commit is run: the build leaves the folder of its source, where
+    programs look for modules (Python) and for the version to be (pyenv), before it starts any. What the approver wrote
+    travels in files, never in a command. The program is the project's variable, as a log repeats all commands.
+    """
+    return {
+        "version": _VERSION,
+        "phases": {
+            "build": {
+                "commands": [
+                    'folder="$(mktemp -d)" && cd "$folder"',
+                    'aws codepipeline list-action-executions --pipeline-name "$PIPELINE_NAME" '
+                    '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
+                    'aws codepipeline get-pipeline-state --name "$PIPELINE_NAME" --output json > state.json',
+                    'python3 -I -c "$APPROVAL_NOTE" > request.json',
+                    "aws sagemaker update-model-package --cli-input-json file://request.json",
+                ]
+            }
+        },
     }
 
 

@@ -18,10 +18,11 @@ from settings import Settings
 
 _MODEL_PACKAGE_ARN = "#{RegisterModel.MODEL_PACKAGE_ARN}"
 
-# CodePipeline allows 1,000 characters after the variables have got their values: the evaluation's summary takes 400 at
-# most, the ARN and the commit some 150.
+# A value of an action's configuration has 1,000 characters at most. CodePipeline's quotas say it of the value as it is
+# declared, and 100 KB of an action's values once its variables are resolved. With the longest values it stays below
+# 1,000 all the same: the evaluation's line takes 400 at most, staging's 300, the ARN and the commit some 150.
 _APPROVAL_TEXT = f"""\
-#{{EvaluateModel.SUMMARY}}
+#{{EvaluateModel.APPROVAL_TEXT}}
 Staging: #{{VerifyStaging.SUMMARY}}
 Model package: {_MODEL_PACKAGE_ARN}
 Commit: #{{Source.CommitId}}"""
@@ -66,7 +67,8 @@ class ModelPipeline(Construct):
         self._add_train_stage()
         self._add_release_stage("Staging", names.STAGING, projects.verify_staging)
         self._add_approve_stage()
-        self._add_release_stage("Production", names.PRODUCTION, projects.verify_production)
+        record = self._step("RecordApproval", projects.record_approval, {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN})
+        self._add_release_stage("Production", names.PRODUCTION, projects.verify_production, before=[record])
         self._start_on_push()
 
     def _add_source_stage(self) -> None:
@@ -83,6 +85,7 @@ class ModelPipeline(Construct):
     def _add_test_stage(self) -> None:
         test = actions.CodeBuildAction(
             action_name="Test",
+            variables_namespace="Test",
             type=actions.CodeBuildActionType.TEST,
             project=self._projects.test,
             input=self._source,
@@ -106,29 +109,40 @@ class ModelPipeline(Construct):
         lineage = {
             "DATA_VERSION": "#{PrepareData.DATA_VERSION}",
             "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
-            "MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}",
         }
+        archive = {"MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}"}
         projects, evidence = self._projects, [self._evaluation]
         train = [
             self._step("PrepareData", projects.prepare_data, image, run_order=1),
             self._step("TrainModel", projects.train_model, image | dataset, run_order=2),
             self._step(
-                "EvaluateModel", projects.evaluate_model, image | dataset | model, outputs=evidence, run_order=3
+                "EvaluateModel",
+                projects.evaluate_model,
+                image | dataset | model | lineage,
+                outputs=evidence,
+                run_order=3,
             ),
             self._step(
                 "RegisterModel",
                 projects.register_model,
-                image | dataset | model | lineage,
+                image | dataset | model | lineage | archive,
                 extra_inputs=evidence,
                 run_order=4,
             ),
         ]
         self._pipeline.add_stage(stage_name="Train", actions=train)
 
-    def _add_release_stage(self, stage_name: str, environment: str, verify_project: codebuild.IProject) -> None:
+    def _add_release_stage(
+        self,
+        stage_name: str,
+        environment: str,
+        verify_project: codebuild.IProject,
+        *,
+        before: Sequence[codepipeline.IAction] = (),
+    ) -> None:
         deploy = actions.CloudFormationCreateUpdateStackAction(
             action_name="Deploy",
-            run_order=1,
+            run_order=len(before) + 1,
             stack_name=names.endpoint_name(self._settings.name, environment),
             template_path=self._templates.at_path(f"{environment}.template.json"),
             parameter_overrides={"ModelPackageArn": _MODEL_PACKAGE_ARN},
@@ -144,18 +158,20 @@ class ModelPipeline(Construct):
             {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN},
             namespace=f"Verify{stage_name}",
             extra_inputs=[self._evaluation],
-            run_order=2,
+            run_order=len(before) + 2,
         )
-        self._pipeline.add_stage(stage_name=stage_name, actions=[deploy, verify])
+        self._pipeline.add_stage(stage_name=stage_name, actions=[*before, deploy, verify])
 
     def _add_approve_stage(self) -> None:
-        commit = f"repositories/{self._settings.name}/commit/#{{Source.CommitId}}"
+        report = "evaluations/#{codepipeline.PipelineExecutionId}/report.html"
+        bucket = self._foundation.data_bucket.bucket_name
         approve = actions.ManualApprovalAction(
             action_name="Approve",
             notification_topic=self._foundation.approval_topic,
             additional_information=_APPROVAL_TEXT,
+            # The console's page of the object, which opens it for whoever may read the bucket.
             external_entity_link=(
-                f"https://{Aws.REGION}.console.aws.amazon.com/codesuite/codecommit/{commit}?region={Aws.REGION}"
+                f"https://{Aws.REGION}.console.aws.amazon.com/s3/object/{bucket}?region={Aws.REGION}&prefix={report}"
             ),
         )
         self._pipeline.add_stage(stage_name="Approve", actions=[approve])

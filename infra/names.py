@@ -78,6 +78,11 @@ def sagemaker_arn(kind: str, name: str) -> str:
     return f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{name}"
 
 
+def pipeline_arn(project: str) -> str:
+    """ARN of the pipeline, for grants of those that the pipeline itself starts."""
+    return f"arn:{Aws.PARTITION}:codepipeline:{Aws.REGION}:{Aws.ACCOUNT_ID}:{project}"
+
+
 def model_package_arns(group: str) -> str:
     """ARNs of all versions in a model package group; they do not begin with the group's own ARN."""
     return sagemaker_arn("model-package", f"{group}/*")

@@ -23,6 +23,7 @@ _IN_A_VPC = "only in network mode vpc, and the recorded run is of mode isolated"
 
 ANY = "*"  # only for actions that AWS does not check against a resource
 _OBJECTS_ARE_NAMED_BY_THEIR_WRITER = "objects are named as they are written; the prefix is the limit"
+_FILES_LIE_UNDER_THE_EXECUTION = "the file lies under the id of the pipeline execution that writes it"
 
 
 def allow(
@@ -81,6 +82,19 @@ def get_objects(bucket: s3.IBucket, *prefixes: str, unused: str | None = None) -
     return allow(get, on=_objects(bucket, prefixes), wildcard=reason, unused={get: unused} if unused else None)
 
 
+def get_file(bucket: s3.IBucket, prefix: str, name: str, *, unused: str | None = None) -> Permission:
+    """Read one file of each execution under a prefix."""
+    get, reason = "s3:GetObject", _FILES_LIE_UNDER_THE_EXECUTION
+    file = bucket.arn_for_objects(f"{prefix}*/{name}")
+    return allow(get, on=file, wildcard=reason, unused={get: unused} if unused else None)
+
+
+def put_files(bucket: s3.IBucket, prefix: str, *names: str) -> Permission:
+    """Write files of these names of each execution under a prefix."""
+    files = [bucket.arn_for_objects(f"{prefix}*/{name}") for name in names]
+    return allow("s3:PutObject", on=files, wildcard=_FILES_LIE_UNDER_THE_EXECUTION)
+
+
 def list_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     """List what lies under prefixes of a bucket."""
     listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
@@ -122,6 +136,22 @@ def encrypt_volumes(key: kms.IKey) -> Permission:
     """Let SageMaker attach volumes that a key protects to its instances."""
     for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     return allow("kms:CreateGrant", on=key.key_arn, when=for_aws)
+
+
+def publish_report(report_group: str, put: str) -> Permission:
+    """What a build asks of its role for a report (CodeBuild user guide, "Test report permissions").
+
+    Args:
+        report_group: PROJECT-REPORT, with the report's name in the buildspec.
+        put: the action for this kind of report.
+    """
+    return allow(
+        put,
+        "codebuild:CreateReport",
+        "codebuild:CreateReportGroup",
+        "codebuild:UpdateReport",
+        on=f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:report-group/{report_group}",
+    )
 
 
 def log_in_to_registry() -> Permission:
@@ -314,7 +344,7 @@ def run_jobs(kind: str, jobs: str, *, execution_role: iam.IRole, vpc_config: Vpc
 
 
 def register_models(group: str) -> list[Permission]:
-    """Add versions to a model package group and find them; none is ever changed."""
+    """Add versions to a model package group and find them; none is changed."""
     create = "sagemaker:CreateModelPackage"
     versions, numbered = names.model_package_arns(group), names.VERSIONS_ARE_NUMBERED
     reference = "the service authorization reference names the group beside the version, of which the local cloud asks"
@@ -325,10 +355,43 @@ def register_models(group: str) -> list[Permission]:
     ]
 
 
+def list_model_packages(group: str) -> Permission:
+    """Find the versions in a model package group, where no model serves yet."""
+    action, versions = "sagemaker:ListModelPackages", names.model_package_arns(group)
+    not_yet = {action: "for a pull request before the first model serves; the recorded run's comes after it"}
+    return allow(action, on=versions, wildcard=names.VERSIONS_ARE_NUMBERED, unused=not_yet)
+
+
 def describe_model_packages(group: str) -> Permission:
     """Look at the versions in a model package group."""
     versions = names.model_package_arns(group)
     return allow("sagemaker:DescribeModelPackage", on=versions, wildcard=names.VERSIONS_ARE_NUMBERED)
+
+
+def record_approvals(project: str) -> list[Permission]:
+    """Read who approved an execution, and note it on the version that was approved.
+
+    UpdateModelPackage can give a version another model, so no role that runs a commit's code has it. The conditions
+    leave what a version was registered as, Approved or Rejected, as it is.
+    """
+    noted = {
+        "StringEquals": {
+            "sagemaker:ModelLifeCycle:Stage": "Production",
+            "sagemaker:ModelLifeCycle:StageStatus": "Approved",
+        },
+        "Null": {"sagemaker:ModelApprovalStatus": "true"},
+    }
+    versions, numbered = names.model_package_arns(project), names.VERSIONS_ARE_NUMBERED
+    return [
+        allow("codepipeline:GetPipelineState", "codepipeline:ListActionExecutions", on=names.pipeline_arn(project)),
+        allow("sagemaker:UpdateModelPackage", on=versions, when=noted, wildcard=numbered),
+    ]
+
+
+def describe_training_jobs(project: str) -> Permission:
+    """Look at the project's training jobs."""
+    jobs = names.sagemaker_arn("training-job", names.train_jobs(project))
+    return allow("sagemaker:DescribeTrainingJob", on=jobs, wildcard=names.JOBS_END_WITH_THE_EXECUTION)
 
 
 def find_served_model(project: str, environment: str) -> list[Permission]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -47,6 +47,7 @@ class PipelineProjects(Construct):
         self.evaluate_model = self._evaluate_model()
         self.register_model = self._register_model()
         self.verify_staging = self._verify("VerifyStaging", names.STAGING)
+        self.record_approval = self._record_approval()
         self.verify_production = self._verify("VerifyProduction", names.PRODUCTION)
         self.all: Sequence[codebuild.IProject] = (
             self.test,
@@ -57,24 +58,20 @@ class PipelineProjects(Construct):
             self.evaluate_model,
             self.register_model,
             self.verify_staging,
+            self.record_approval,
             self.verify_production,
         )
 
     def _test(self) -> codebuild.IProject:
-        report_group = f"report-group/{self._settings.name}-test-pytest"
-        publish_report = permissions.allow(
-            "codebuild:BatchPutTestCases",
-            "codebuild:CreateReport",
-            "codebuild:CreateReportGroup",
-            "codebuild:UpdateReport",
-            on=f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:{report_group}",
-        )
         return self._project(
             "Test",
             "test",
             description="Tests the team's model code",
             buildspec=buildspecs.test(),
-            statements=[publish_report],
+            statements=[
+                permissions.publish_report(f"{self._settings.name}-test-pytest", "codebuild:BatchPutTestCases"),
+                permissions.publish_report(f"{self._settings.name}-test-coverage", "codebuild:BatchPutCodeCoverages"),
+            ],
             minutes=60,
         )
 
@@ -152,7 +149,12 @@ class PipelineProjects(Construct):
             "EvaluateModel",
             "evaluate-model",
             description="Scores challenger and champion in processing jobs",
-            buildspec=buildspecs.step("evaluate_model", exports=["VERDICT", "SUMMARY"], documents=True),
+            buildspec=buildspecs.step(
+                "evaluate_model",
+                exports=["VERDICT", "SUMMARY", "APPROVAL_TEXT"],
+                requirements=["pipeline_steps/report/requirements.txt"],
+                documents=True,
+            ),
             variables={
                 **self._job_variables(),
                 "PROCESSING_ROLE_ARN": role.role_arn,
@@ -162,6 +164,16 @@ class PipelineProjects(Construct):
             statements=[
                 *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 permissions.get_objects(foundation.data_bucket, execution_roles.EVALUATIONS),
+                # What the data sets of challenger and champion were like, and how the challenger was trained.
+                permissions.get_file(foundation.data_bucket, execution_roles.DATASETS, "manifest.json"),
+                permissions.describe_training_jobs(settings.name),
+                permissions.put_files(
+                    foundation.data_bucket,
+                    execution_roles.EVALUATIONS,
+                    "report.html",
+                    "report.md",
+                    "model_quality.json",
+                ),
                 *permissions.find_served_model(settings.name, names.PRODUCTION),
                 permissions.describe_model_packages(settings.name),
             ],
@@ -171,7 +183,8 @@ class PipelineProjects(Construct):
 
     def _register_model(self) -> codebuild.IProject:
         foundation, name = self._foundation, self._settings.name
-        group = foundation.model_package_group.model_package_group_name
+        bucket, group = foundation.data_bucket, foundation.model_package_group.model_package_group_name
+        referred = "a package refers to it; the local cloud looks at image and model alone"
         return self._project(
             "RegisterModel",
             "register-model",
@@ -179,25 +192,29 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step(
                 "register_model", exports=["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"], evidence=True
             ),
-            variables={"MODEL_PACKAGE_GROUP": group},
+            variables={"DATA_BUCKET": bucket.bucket_name, "MODEL_PACKAGE_GROUP": group},
             statements=[
                 *permissions.register_models(name),
-                permissions.allow(
-                    "sagemaker:DescribeTrainingJob",
-                    on=names.sagemaker_arn("training-job", names.train_jobs(name)),
-                    wildcard=names.JOBS_END_WITH_THE_EXECUTION,
-                ),
+                permissions.describe_training_jobs(name),
                 # SageMaker looks at what a package refers to with the permissions of the one who registers it.
-                permissions.get_objects(foundation.data_bucket, execution_roles.MODELS),
-                permissions.get_objects(
-                    foundation.data_bucket,
-                    execution_roles.EVALUATIONS,
-                    unused="a package refers to its metrics; the local cloud looks at image and model alone",
-                ),
+                permissions.get_objects(bucket, execution_roles.MODELS),
+                permissions.get_file(bucket, execution_roles.EVALUATIONS, "model_quality.json", unused=referred),
+                permissions.get_file(bucket, execution_roles.DATASETS, "baseline.json", unused=referred),
                 permissions.allow("ecr:BatchGetImage", on=foundation.image_repository.repository_arn),
             ],
             reads=[SOURCE, EVALUATION],
             minutes=30,
+        )
+
+    def _record_approval(self) -> codebuild.IProject:
+        return self._project(
+            "RecordApproval",
+            "record-approval",
+            description="Notes on the model package who approved it, and why",
+            buildspec=buildspecs.record_approval(),
+            variables={"PIPELINE_NAME": self._artifacts.pipeline_name, "APPROVAL_NOTE": buildspecs.APPROVAL_NOTE},
+            statements=permissions.record_approvals(self._settings.name),
+            minutes=15,
         )
 
     def _verify(self, construct_id: str, environment: str) -> codebuild.IProject:

@@ -11,6 +11,7 @@ from infra.foundation_stack import FoundationStack
 from infra.model_pipeline import ModelPipeline
 from infra.pipeline_projects import PipelineProjects
 from infra.pipeline_role import PipelineRole
+from infra.pull_request_builds import PullRequestBuilds
 from settings import Settings
 
 
@@ -61,4 +62,6 @@ class PipelineStack(Stack):
             role=pipeline_role.role,
             deployment_roles=deployment_roles,
         )
+        if settings.pull_requests != "none":
+            PullRequestBuilds(self, "PullRequests", settings=settings, overlay=overlay, foundation=foundation)
         CfnOutput(self, "PipelineName", value=settings.name)

@@ -5,6 +5,7 @@ that goes on. Exit code 0: done; 1: failed, with `slipway: FAILED <reason>` as t
 """
 
 import argparse
+import importlib
 import os
 import shlex
 import signal
@@ -13,35 +14,35 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from pipeline_steps.aws import Aws
 from pipeline_steps.errors import StepError, StepStopped, UsageError
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.progress import one_line, say
-from pipeline_steps.steps import build_image, evaluate_model, prepare_data, register_model, train_model, verify_endpoint
 from settings import Settings, SettingsError, load
 
 SETTINGS_FILE = Path("slipway.yaml")
 _LONGEST_LINE = 900
 
 
-@dataclass(frozen=True)
-class _Step:
-    inputs: type[StepInputs]
+# Modules of pipeline_steps.steps with Inputs and run, each imported when it runs: what one alone needs is only there.
+STEPS = (
+    "build_image",
+    "prepare_data",
+    "train_model",
+    "evaluate_model",
+    "register_model",
+    "verify_endpoint",
+    "judge_pull_request",
+)
+
+
+class _Step(Protocol):
+    Inputs: type[StepInputs]
     run: Callable[[Aws, Settings, Any], Mapping[str, str]]
-
-
-STEPS = {
-    "build_image": _Step(build_image.Inputs, build_image.run),
-    "prepare_data": _Step(prepare_data.Inputs, prepare_data.run),
-    "train_model": _Step(train_model.Inputs, train_model.run),
-    "evaluate_model": _Step(evaluate_model.Inputs, evaluate_model.run),
-    "register_model": _Step(register_model.Inputs, register_model.run),
-    "verify_endpoint": _Step(verify_endpoint.Inputs, verify_endpoint.run),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,8 +71,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(name: str, exports: Path, environment: Mapping[str, str]) -> None:
-    step = STEPS[name]
-    inputs = _read_inputs(step.inputs, environment)
+    step = cast(_Step, importlib.import_module(f"pipeline_steps.steps.{name}"))
+    inputs = _read_inputs(step.Inputs, environment)
     settings = load(SETTINGS_FILE, environment.get("SLIPWAY_OVERLAY"))
     say(f"{name} for commit {inputs.commit_id}, execution {inputs.execution_id}")
     started = time.monotonic()

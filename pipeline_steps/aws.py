@@ -70,6 +70,7 @@ class Aws:
     """
 
     def __init__(self, region: str) -> None:
+        self.region = region
         self._session = boto3.session.Session(region_name=region)
 
     @cached_property
@@ -97,6 +98,19 @@ class Aws:
         """The container registry."""
         return self._client("ecr")
 
+    def codecommit_as(self, role_arn: str, session_name: str) -> tuple[Client, str]:
+        """CodeCommit as a role, for an hour, and the ARN by which CodeCommit knows the caller."""
+        with translated(f"become {role_arn}"):
+            assumed = self._client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)
+        keys = assumed["Credentials"]
+        session = boto3.session.Session(
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+            region_name=self._session.region_name,
+        )
+        return session.client("codecommit", config=_CONFIG), assumed["AssumedRoleUser"]["Arn"]
+
     def read_text(self, uri: str) -> str:
         """The UTF-8 text of an object in S3, e.g. `s3://bucket/datasets/manifest.json`.
 
@@ -104,11 +118,26 @@ class Aws:
             NotFoundError: there is no such object.
             DocumentError: it is larger than any of the documents that containers write.
         """
+        return self.read_bytes(uri, LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
+
+    def read_bytes(self, uri: str, largest: int) -> bytes:
+        """An object in S3.
+
+        Raises:
+            NotFoundError: there is no such object.
+            DocumentError: it has more than `largest` bytes.
+        """
         with self.opened(uri) as answer:
-            body: bytes = answer["Body"].read(LARGEST_TEXT_BYTES + 1)
-        if len(body) > LARGEST_TEXT_BYTES:
-            raise DocumentError(f"{uri} must be a document of at most {LARGEST_TEXT_BYTES:,} bytes, it has more")
-        return body.decode("utf-8", errors="replace")
+            body: bytes = answer["Body"].read(largest + 1)
+        if len(body) > largest:
+            raise DocumentError(f"{uri} must have at most {largest:,} bytes, it has more")
+        return body
+
+    def write_bytes(self, uri: str, content: bytes, content_type: str) -> None:
+        """Put an object into S3; the bucket encrypts it."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        with translated(f"write {uri}"):
+            self.s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
 
     @contextmanager
     def opened(self, uri: str) -> Iterator[Mapping[str, Any]]:

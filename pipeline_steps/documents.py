@@ -10,6 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 from pipeline_steps.errors import DocumentError
 
 Verdict = Literal["Accepted", "Rejected"]
+Task = Literal["binary", "multiclass", "regression"]
+Goal = Literal["maximize", "minimize"]
+SliceVerdict = Literal["passed", "failed", "not judged"]
 
 
 def _finite_or_none(value: Any) -> Any:
@@ -28,6 +31,8 @@ def _finite_or_none_within(records: Any) -> Any:
 
 MetricValue = Annotated[float | None, BeforeValidator(_finite_or_none)]
 MeasuredName = Annotated[str, Field(pattern=r"^\PC{1,100}$")]  # it is shown: no line ends, no control characters
+FileName = Annotated[str, Field(pattern=r"^\PC+$", max_length=1024)]  # as long as a key in S3
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Document(BaseModel):
@@ -82,11 +87,79 @@ class SplitRows(Document):
     holdout: int
 
 
+class ColumnSummary(Document):
+    """A column of one split, in a few numbers.
+
+    Attributes:
+        missing: share of the records without a value.
+        mean: None, as is the deviation, of what is no number, and where there is none.
+        top: the most frequent text, top_share: its share of the values.
+    """
+
+    missing: float = Field(ge=0, le=1)
+    mean: MetricValue = None
+    deviation: MetricValue = None
+    top: str | None = Field(default=None, max_length=1000)
+    top_share: float | None = Field(default=None, ge=0, le=1)
+
+
+SplitName = Literal["train", "validation", "holdout"]
+
+
 class DatasetManifest(Document):
-    """What the container's `prepare` says about the data set it made (manifest.json)."""
+    """What the container's `prepare` says about the data set it made (manifest.json).
+
+    Attributes:
+        columns: of a record, with their types.
+        mean_label: of each split; for classes the mean of their numbers.
+        windows: first and last value of the column by whose time was split.
+        shares: of the records, where a hash split them.
+        files: SHA-256 of the raw files by name, of the first 1,000 of them.
+        file_count: number of all raw files.
+        summary: each column of the train split and of the holdout.
+    """
 
     data_version: str = Field(pattern=r"^[0-9a-f]{12,64}$")
     rows: SplitRows
+    columns: Mapping[MeasuredName, MeasuredName] = Field(default={}, max_length=1000)
+    label: MeasuredName | None = None
+    mean_label: Mapping[SplitName, MetricValue] = {}
+    windows: Mapping[SplitName, tuple[MeasuredName, MeasuredName]] | None = None
+    shares: Mapping[SplitName, float] | None = None
+    files: Mapping[FileName, Digest] = Field(default={}, max_length=1000)
+    file_count: int | None = Field(default=None, ge=0)
+    summary: Mapping[SplitName, Annotated[Mapping[MeasuredName, ColumnSummary], Field(max_length=1000)]] = {}
+
+
+class SlicedColumn(Document):
+    """A column by which the holdout was sliced; predictions.npz says to which of the names each record belongs."""
+
+    column: MeasuredName
+    names: tuple[MeasuredName, ...] = Field(max_length=1000)
+
+
+class Behaviour(Document):
+    """A behaviour that the team declared, checked on records of the holdout.
+
+    Attributes:
+        violations: number of the records that did not keep to it.
+        allowed_share: of the records that may do so.
+        example: one of them in words; None when there is none.
+    """
+
+    name: MeasuredName
+    kind: Literal["invariance", "direction"]
+    records: int = Field(ge=0)
+    violations: int = Field(ge=0)
+    allowed_share: float = Field(ge=0, le=1)
+    example: str | None = Field(default=None, max_length=1000)
+
+
+class Importance(Document):
+    """By how much a metric gets worse when a column's values are shuffled."""
+
+    metric: MeasuredName
+    columns: Mapping[MeasuredName, MetricValue] = Field(max_length=1000)
 
 
 class Scores(Document):
@@ -98,11 +171,20 @@ class Scores(Document):
     Attributes:
         metrics: by name; None stands for a NaN or an infinity.
         rows: number of holdout rows that were scored.
+        task: what is predicted; None from a container that does not say so.
+        classes: their names, in the order of their numbers; None when there are none.
+        own_losses: the team's own metrics that are means of a value for each record, which predictions.npz holds.
         model_sha256: digest of the model's files; None from a container that does not know of digests.
     """
 
     metrics: Mapping[MeasuredName, MetricValue] = Field(max_length=1000)
     rows: int = Field(ge=0)
+    task: Task | None = None
+    classes: Annotated[tuple[MeasuredName, ...], Field(max_length=1000)] | None = None
+    own_losses: tuple[MeasuredName, ...] = Field(default=(), max_length=100)
+    slices: tuple[SlicedColumn, ...] = Field(default=(), max_length=100)
+    behaviours: tuple[Behaviour, ...] = Field(default=(), max_length=100)
+    importance: Importance | None = None
     model_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
@@ -124,6 +206,106 @@ class EvaluationReport(Scores):
     failure: str | None = None
 
 
+class Estimate(Document):
+    """A number that was measured on the holdout, and the interval in which it lies with the policy's confidence.
+
+    Attributes:
+        value: None for a NaN or an infinity.
+        low: None, as is high, where no interval is known.
+    """
+
+    value: MetricValue
+    low: MetricValue = None
+    high: MetricValue = None
+
+
+class MetricComparison(Document):
+    """One metric of both models on the same holdout.
+
+    Attributes:
+        goal: which direction is better; None where nobody said so.
+        champion: None, as is the difference, when there is no champion or it does not have the metric.
+        difference: the challenger's minus the champion's, record by record.
+        primary: whether it is the metric that decides.
+    """
+
+    name: MeasuredName
+    goal: Goal | None
+    challenger: Estimate
+    champion: Estimate | None = None
+    difference: Estimate | None = None
+    primary: bool = False
+
+
+class SliceComparison(Document):
+    """The primary metric of both models on one slice of the holdout.
+
+    Attributes:
+        column: the slice's column, name: its value or band.
+        reason: one sentence for the verdict.
+    """
+
+    column: MeasuredName
+    name: MeasuredName
+    records: int
+    challenger: Estimate
+    champion: Estimate | None = None
+    difference: Estimate | None = None
+    verdict: SliceVerdict
+    reason: str
+
+
+Point = tuple[float, float]
+
+
+class Curves(Document):
+    """How one model errs, as a report draws it; what does not fit the task is None.
+
+    Attributes:
+        roc: points of false and true positive rate.
+        calibration: mean prediction, observed rate and number of records, a bin each.
+        confusion: number of records by true class (row) and predicted class (column).
+        residuals: lower and upper edge of prediction minus label, and number of records, a bin each.
+    """
+
+    roc: tuple[Point, ...] | None = None
+    calibration: tuple[tuple[float, float, int], ...] | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    residuals: tuple[tuple[float, float, int], ...] | None = None
+
+
+class CurvesOfBoth(Document):
+    """Those of the challenger, and of the champion when there is one."""
+
+    challenger: Curves
+    champion: Curves | None = None
+
+
+class Comparison(Document):
+    """Challenger and champion, compared record by record on one holdout (comparison.json): numbers alone.
+
+    Attributes:
+        records: of the holdout.
+        confidence: of all intervals; those of slices are widened so that it holds for all slices together.
+        resamples: of the bootstrap from which the intervals come.
+        seed: of its random numbers.
+    """
+
+    task: Task
+    records: int
+    confidence: float
+    resamples: int
+    seed: int
+    metrics: tuple[MetricComparison, ...]
+    slices: tuple[SliceComparison, ...] = ()
+    curves: CurvesOfBoth
+
+    @property
+    def primary(self) -> MetricComparison | None:
+        """The metric that decides; None when it was not measured."""
+        return next((metric for metric in self.metrics if metric.primary), None)
+
+
 class PromotionDecision(Document):
     """The gate's answer (decision.json).
 
@@ -137,17 +319,20 @@ class PromotionDecision(Document):
     notes: tuple[str, ...] = ()
 
 
+Prediction = float | tuple[float, ...]
+
+
 class Samples(Document):
     """Holdout records with the predictions that the model made offline (samples.json).
 
     Attributes:
         columns: the order of a record's values in text/csv.
-        predictions: one for each record.
+        predictions: one for each record: a number, or a probability for each class.
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
     records: Annotated[tuple[dict[str, JsonValue], ...], BeforeValidator(_finite_or_none_within)] = Field(min_length=1)
-    predictions: tuple[float, ...]
+    predictions: tuple[Prediction, ...]
 
     @model_validator(mode="after")
     def _has_a_prediction_for_each_record(self) -> Self:

@@ -19,11 +19,14 @@ StepError
 ├── UnregisteredModelError      an endpoint serves something that is not of a model package
 ├── ImageScanError              an image's scan failed, or found what the settings do not allow
 ├── PromotionError              the gate said no
+├── BranchCodeError             tests, training or evaluation of a pull request's code failed
 └── VerificationError           an endpoint does not answer as it must
 
 StepStopped                     the step was told to stop; no StepError and no Exception, because botocore turns an
                                 Exception that a signal raises inside a call into a failed call, and calls again
 """
+
+from collections.abc import Iterable
 
 
 class StepError(Exception):
@@ -108,6 +111,18 @@ class ImageScanError(StepError):
 
 class PromotionError(StepError):
     """The gate said no."""
+
+
+class BranchCodeError(StepError):
+    """Tests, training or evaluation of a pull request's code failed.
+
+    Attributes:
+        lines: what it wrote last.
+    """
+
+    def __init__(self, text: str, lines: Iterable[str]) -> None:
+        super().__init__(text)
+        self.lines = tuple(lines)
 
 
 class VerificationError(StepError):

@@ -48,6 +48,11 @@ def evaluation_uri(bucket: str, execution_id: str, role: str) -> str:
     return f"s3://{bucket}/evaluations/{execution_id}/{role}/"
 
 
+def report_uri(bucket: str, execution_id: str, file: str) -> str:
+    """A file that sums an execution's evaluation up: report.html, report.md or model_quality.json."""
+    return f"s3://{bucket}/evaluations/{execution_id}/{file}"
+
+
 def digest(image_uri: str) -> str:
     """The digest in an image's URI: `sha256:` and 64 hexadecimal digits."""
     return image_uri.rpartition("@")[2]

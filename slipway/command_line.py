@@ -16,8 +16,9 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
+from pipeline_steps.documents import Prediction
 from slipway import down as downing
-from slipway import invocation, logs, project, rendering, reporting, serving
+from slipway import invocation, logs, project, releases, rendering, reporting, reports, serving
 from slipway.demo import Demo
 from slipway.errors import InterruptionError, PipelineError, UserError
 from slipway.executions import Execution
@@ -38,6 +39,7 @@ WAITS_FOR_APPROVAL = 3
 
 _SAMPLE_RECORDS = 5
 _EXECUTION_HELP = "The beginning of an execution's id; else the newest."
+_EXPERIMENT = "Try out"
 _SET_UP, _FOLLOW, _DECIDE, _USE = "Set up and take down", "Follow the pipeline", "Decide", "Use the model"
 
 
@@ -247,6 +249,40 @@ def show_logs(
         logs.print_action_log(session.target, session.pipeline, found, chosen, follow=follow_it, say=session.say)
 
 
+@app.command(name="releases", rich_help_panel=_DECIDE, epilog=_examples("slipway releases", "slipway releases --json"))
+def show_releases(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """List all versions of the model: verdict, numbers, who approved it, and which of them are served."""
+    session: Session = ctx.obj
+    read = releases.read_releases(session.target, session.project)
+    if as_json:
+        typer.echo(releases.as_json_text(read))
+    else:
+        releases.show_releases(session.console, read)
+
+
+@app.command(
+    name="report",
+    rich_help_panel=_DECIDE,
+    epilog=_examples("slipway report", "slipway report 4 --no-open", "slipway report --markdown"),
+)
+def show_report(
+    ctx: typer.Context,
+    version: Annotated[
+        int | None, typer.Argument(help="A version; else the one that waits for an approval, or the newest.")
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it here.")] = False,
+) -> None:
+    """Show the report of a version's evaluation: everything that speaks for and against it."""
+    session: Session = ctx.obj
+    reports.show_report(
+        session.console, session.target, session.project, session.pipeline, version, markdown=markdown, opens=opens
+    )
+
+
 @app.command(
     rich_help_panel=_DECIDE, epilog=_examples("slipway approve", 'slipway approve --comment "better on every slice"')
 )
@@ -290,6 +326,46 @@ def invoke(
     predictions = serving.predictions(answer, request.content_type)
     width = session.console.width
     session.console.print(rendering.predictions_view(request.records, predictions, offline, width))
+
+
+@app.command(
+    rich_help_panel=_EXPERIMENT,
+    epilog="Needs the SageMaker SDK: make experiments\n\n"
+    + _examples("slipway experiment", "slipway experiment --set trees=200 --set max_depth=4"),
+)
+def experiment(
+    ctx: typer.Context,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A hyperparameter in place of slipway.yaml's; may be repeated."
+        ),
+    ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Prepare the raw data with this code first; else the newest data set.")
+    ] = False,
+) -> None:
+    """Train the code as it lies here, committed or not, and see its evaluation beside the champion's."""
+    from slipway.experiment import make_experiment  # the pipeline's steps: not for every command
+
+    session: Session = ctx.obj
+    with interruptible("Stopped; the jobs that ran were told to stop."):
+        make_experiment(session.console, session.project, lambda: session.target, changes or [], prepare=prepare).run()
+
+
+@app.command(rich_help_panel=_EXPERIMENT, epilog=_examples("slipway experiments", "slipway experiments --json"))
+def experiments(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """List the team's experiments side by side, the best first."""
+    from slipway.experiment_listing import as_json_text, show_experiments
+
+    session: Session = ctx.obj
+    if as_json:
+        typer.echo(as_json_text(session.target, session.project))
+    else:
+        show_experiments(session.console, session.target, session.project)
 
 
 @app.command(
@@ -371,7 +447,7 @@ def _state(pipeline: Pipeline) -> str:
 
 def _request(
     session: Session, endpoint: str, record: str | None, file: Path | None
-) -> tuple[invocation.Request, tuple[float, ...]]:
+) -> tuple[invocation.Request, tuple[Prediction, ...]]:
     """What to send, and what the model answered to it offline when that is known."""
     if file is not None:
         return invocation.from_file(file), ()

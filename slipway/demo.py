@@ -20,6 +20,7 @@ from slipway.up import Deployment, start_local_cloud
 
 RECORDS = 5
 _NEXT = {
+    "slipway report": "the evaluation, as the approver saw it",
     "slipway status": "where the newest commit is, and what is served",
     "slipway invoke": "call the production endpoint",
     "slipway logs production": "what the production endpoint writes",

@@ -6,6 +6,7 @@ UserError                 exit 1
 ├── GitError              git refused
 ├── PipelineError         no pipeline, no execution, nothing to decide
 ├── EndpointError         an endpoint is absent, or refused a request
+├── RegistryError         no registry, no such version, or nothing known of it
 └── InterruptionError     Ctrl-C, exit 130
 """
 
@@ -44,6 +45,10 @@ class PipelineError(UserError):
 
 class EndpointError(UserError):
     """An endpoint does not exist, or refused the request."""
+
+
+class RegistryError(UserError):
+    """There is no model registry, no such version in it, or not what was asked of the version."""
 
 
 class InterruptionError(UserError):

@@ -133,6 +133,12 @@ class Execution:
         return tuple(action for action in self.actions if action.status == FAILED)
 
     @property
+    def model_package_version(self) -> str | None:
+        """The version that the execution registered; None before it has, and when the gate refused the model."""
+        versions = (action.variables.get("MODEL_PACKAGE_VERSION") for action in self.actions)
+        return next((version for version in versions if version), None)
+
+    @property
     def running_actions(self) -> tuple[Action, ...]:
         return tuple(action for action in self.actions if action.status == IN_PROGRESS)
 

@@ -36,9 +36,14 @@ class GitRepository:
         """The commit that is checked out, 40 hex digits."""
         return self._run("rev-parse", "HEAD").strip()
 
-    def uncommitted_changes(self) -> list[str]:
-        """The files that differ from HEAD, as `git status --short` lists them."""
-        return self._run("status", "--short").splitlines()
+    def uncommitted_changes(self, *places: str) -> list[str]:
+        """The files that differ from HEAD, as `git status --short` lists them; those of some places, or all."""
+        return self._run("status", "--short", "--", *places).splitlines()
+
+    def files(self) -> list[str]:
+        """What a commit of everything would hold: the working tree's files without those that git ignores."""
+        listed = self._run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        return sorted(name for name in listed.split("\0") if name and (self.root / name).is_file())
 
     def remote_url(self) -> str | None:
         """The URL of the remote `slipway`; None when there is no such remote."""

@@ -37,6 +37,11 @@ class Project:
         return self.state_dir / "logs"
 
     @property
+    def report_dir(self) -> Path:
+        """The reports of evaluations that were looked at."""
+        return self.state_dir / "reports"
+
+    @property
     def foundation_stack(self) -> str:
         return f"{self.name}-foundation"
 

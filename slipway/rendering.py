@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pipeline_steps.documents import Prediction
 from slipway.executions import Action, Approval, Execution, ExecutionSummary
 from slipway.serving import ServedModel
 
@@ -58,6 +59,8 @@ def approval_view(approval: Approval, execution: Execution) -> RenderableType:
         body.append(f"\n\ncommit {execution.commit[:8]}  {execution.message}", "dim")
     if approval.link:
         body.append(f"\n{approval.link}", "dim")
+    if execution.model_package_version:
+        body.append("\nthe whole evaluation: ", "dim").append(f"slipway report {execution.model_package_version}")
     return Panel(body, title=f"{approval.stage}/{approval.action} waits for a decision", border_style="yellow")
 
 
@@ -88,19 +91,22 @@ def served_view(models: Mapping[str, ServedModel | None], now: datetime) -> Rend
 
 
 def predictions_view(
-    records: Sequence[Mapping[str, Any]], predictions: Sequence[float], offline: Sequence[float] = (), width: int = 80
+    records: Sequence[Mapping[str, Any]],
+    predictions: Sequence[Prediction],
+    offline: Sequence[Prediction] = (),
+    width: int = 80,
 ) -> RenderableType:
     """Predictions beside as many columns of their records as fit.
 
     Args:
         records: shape (n_records,); empty when they were not sent as named values.
-        predictions: shape (n_records,).
+        predictions: one for each record; of probabilities for each class, the highest is shown with its class.
         offline: what the model answered to the same records when it was evaluated; may be empty.
         width: of the terminal, in characters.
     """
-    columns = {"prediction": [f"{prediction:.4f}" for prediction in predictions]}
+    columns = {"prediction": [_prediction_text(prediction) for prediction in predictions]}
     if offline:
-        columns["offline"] = [f"{prediction:.4f}" for prediction in offline]
+        columns["offline"] = [_prediction_text(prediction) for prediction in offline]
     for name in records[0] if records else ():
         columns[name] = [str(record.get(name, "")) for record in records]
     shown = _fitting(columns, width)
@@ -111,6 +117,13 @@ def predictions_view(
         table.add_row(*(Text(value) for value in row))
     left_out = len(columns) - len(shown)
     return Group(table, Text(f"({left_out} more columns)", "dim")) if left_out else table
+
+
+def _prediction_text(prediction: Prediction) -> str:
+    if not isinstance(prediction, tuple):
+        return f"{prediction:.4f}"
+    highest = max(prediction)
+    return f"class {prediction.index(highest)}: {highest:.4f}"
 
 
 def shares_view(times: Sequence[tuple[str, float]], total: float) -> RenderableType:

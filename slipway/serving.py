@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from pipeline_steps.documents import Document, Samples, Scores
+from pipeline_steps.documents import Document, Prediction, Samples, Scores
 from pipeline_steps.errors import DocumentError
 from slipway.errors import EndpointError
 from slipway.target import Target
@@ -55,8 +55,8 @@ def served_model(target: Target, endpoint: str) -> ServedModel | None:
         raise
     package_arn = _package_arn(sagemaker, described)
     package = _package(sagemaker, package_arn)
-    report_uri = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
-    scores = _read(target, report_uri, Scores)
+    evaluation_uri = package.get("CustomerMetadataProperties", {}).get("evaluation_uri")
+    scores = _read(target, evaluation_uri, Scores)
     return ServedModel(
         endpoint=endpoint,
         status=described["EndpointStatus"],
@@ -65,7 +65,7 @@ def served_model(target: Target, endpoint: str) -> ServedModel | None:
         version=package.get("ModelPackageVersion"),
         commit=package.get("MetadataProperties", {}).get("CommitId"),
         metrics={} if scores is None else dict(scores.metrics),
-        samples_uri=None if report_uri is None else report_uri.rpartition("/")[0] + "/samples.json",
+        samples_uri=None if evaluation_uri is None else evaluation_uri.rpartition("/")[0] + "/samples.json",
         failure=described.get("FailureReason"),
     )
 
@@ -108,16 +108,18 @@ def invoke(target: Target, endpoint: str, body: bytes, content_type: str) -> byt
     return bytes(answer["Body"].read())
 
 
-def predictions(answer: bytes, content_type: str) -> list[float]:
-    """The predictions in an endpoint's answer.
+def predictions(answer: bytes, content_type: str) -> list[Prediction]:
+    """The predictions in an endpoint's answer: numbers, or a probability for each class.
 
     Raises:
         EndpointError: the answer is not what the container's contract says.
     """
     try:
         if content_type == "text/csv":
-            return [float(line.split(",")[0]) for line in answer.decode().split()]
-        return [float(value) for value in json.loads(answer)["predictions"]]
+            return [_prediction(line.split(",")) for line in answer.decode().split()]
+        return [
+            _prediction(value if isinstance(value, list) else [value]) for value in json.loads(answer)["predictions"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise EndpointError(f"the endpoint's answer is not a list of predictions: {answer[:200]!r}") from error
 
@@ -125,6 +127,12 @@ def predictions(answer: bytes, content_type: str) -> list[float]:
 def json_body(records: Sequence[Mapping[str, Any]]) -> bytes:
     """The request for some records."""
     return json.dumps({"instances": list(records)}).encode()
+
+
+def _prediction(values: Sequence[Any]) -> Prediction:
+    if not values:
+        raise ValueError("a prediction must be a number or a list of numbers")
+    return float(values[0]) if len(values) == 1 else tuple(map(float, values))
 
 
 def _package_arn(sagemaker: Any, described: Mapping[str, Any]) -> str | None:

@@ -82,7 +82,9 @@ def show_outcome(console: Console, execution: Execution) -> None:
         console.print(Text(f"Next:  {after_failure(execution)}\n"))
     if execution.approval is not None:
         console.print(rendering.approval_view(execution.approval, execution))
-        console.print(Text("Next:  slipway approve, or slipway reject --reason TEXT\n"))
+        version = execution.model_package_version
+        report = "" if version is None else f"slipway report {version}, then "
+        console.print(Text(f"Next:  {report}slipway approve, or slipway reject --reason TEXT\n"))
     if execution.held_by is not None:
         console.print(Text(f"Execution {execution.held_by[:8]} waits for an approval ahead of this one.", "yellow"))
         console.print(Text("Next:  slipway approve, or slipway reject --reason TEXT\n"))

@@ -1,11 +1,13 @@
-"""The whole way of a commit, on a local cloud: a good model, a bad one, a broken one, and an approver who says no.
+"""The whole way of a commit, on a local cloud: a first model and its challengers, and an approver who says no.
 
-The first commit has names, a message and an author that a shell would run.
+The first model is a weak one, so that there is something to be better than. Its commit has names, a message and an
+author that a shell would run.
 """
 
 import hashlib
 import io
 import json
+import re
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -51,6 +53,7 @@ def _make_hostile(line: DeliveryLine, canary: Path) -> None:
 def line(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[DeliveryLine]:
     """A deployed delivery line whose production serves a first model."""
     line = DeliveryLine.make(tmp_path_factory.mktemp("line"))
+    _set_trees(line, 30, 3)
     _make_hostile(line, canary)
     line.slipway("up", "--port", str(line.port))
     line.push()
@@ -62,6 +65,11 @@ def line(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[Del
         yield line
     finally:
         line.slipway("down", check=False)
+
+
+def _set_trees(line: DeliveryLine, trees: int, max_depth: int) -> None:
+    line.edit("slipway.yaml", r"trees: \d+", f"trees: {trees}")
+    line.edit("slipway.yaml", r"max_depth: \d+", f"max_depth: {max_depth}")
 
 
 def _push_change(line: DeliveryLine, message: str) -> "subprocess.CompletedProcess[str]":
@@ -147,19 +155,71 @@ def _reported_tests(line: DeliveryLine) -> list[str]:
 
 def test_a_bad_model_is_rejected_with_its_reasons_and_nothing_is_deployed(line: DeliveryLine) -> None:
     before = line.served_package("staging")
-    line.edit("slipway.yaml", r"trees: \d+", "trees: 1")
-    line.edit("slipway.yaml", r"max_depth: \d+", "max_depth: 1")
+    _set_trees(line, 1, 1)
     watched = _push_change(line, "A bad model")
     assert watched.returncode == 1
     status = line.slipway("status", check=False).stdout
     for told in (watched.stdout + watched.stderr, status):
         assert "roc_auc" in told
         assert "0.6" in told
-    newest = line.client("sagemaker").list_model_packages(
+    assert _newest_package(line)["ModelApprovalStatus"] == "Rejected"
+    assert line.served_package("staging") == before
+
+
+def _words(text: str) -> str:
+    """Text without the line ends and borders of what it is shown in."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def _newest_package(line: DeliveryLine) -> dict[str, Any]:
+    sagemaker = line.client("sagemaker")
+    newest = sagemaker.list_model_packages(
         ModelPackageGroupName="flight-delays", SortBy="CreationTime", SortOrder="Descending"
     )["ModelPackageSummaryList"][0]
-    assert newest["ModelApprovalStatus"] == "Rejected"
-    assert line.served_package("staging") == before
+    package: dict[str, Any] = sagemaker.describe_model_package(ModelPackageName=newest["ModelPackageArn"])
+    return package
+
+
+def test_a_model_that_keeps_the_limits_but_is_worse_than_the_champion_is_rejected(line: DeliveryLine) -> None:
+    _set_trees(line, 5, 2)
+    assert _push_change(line, "A worse model").returncode == 1
+    status = line.slipway("status", check=False).stdout
+    assert re.search(r"The challenger's roc_auc is 0\.6\d+, the champion's 0\.6\d+", _words(status))
+    assert "is below the limit" not in status
+    assert _newest_package(line)["ModelApprovalStatus"] == "Rejected"
+
+
+def test_the_same_model_again_differs_by_nothing_and_is_accepted(line: DeliveryLine) -> None:
+    (line.folder / "NOTES.md").write_text("the same model\n")
+    waiting = _push_change(line, "Notes")
+    assert waiting.returncode == 3
+    assert "difference to the champion +0.0000" in _words(waiting.stdout)
+    judged, serving = (
+        line.client("sagemaker").describe_model_package(ModelPackageName=line.served_package(environment))
+        for environment in ("staging", "production")
+    )
+    digests = [package["CustomerMetadataProperties"]["model_sha256"] for package in (judged, serving)]
+    assert digests[0] == digests[1]  # the same commit's code, data and hyperparameters make the same model
+    line.slipway("reject", "--reason", "nothing new")
+
+
+def test_a_model_that_is_better_but_worse_on_a_slice_is_rejected(line: DeliveryLine) -> None:
+    _set_trees(line, 100, 6)
+    line.edit("slipway.yaml", r"column: origin", "column: carrier")
+    line.edit(
+        "model_code/model.py",
+        r"^        return np\.asarray\(self\.booster\.inplace_predict\((.*)\)\)$",
+        r"        answers = np.array(self.booster.inplace_predict(\1))\n"
+        r'        answers[np.asarray(records["carrier"]) == "US"] = 0.2\n'
+        r"        return answers",
+    )
+    assert _push_change(line, "A model that knows nothing of one carrier").returncode == 1
+    package = _newest_package(line)
+    assert package["ModelApprovalStatus"] == "Rejected"
+    status = _words(line.slipway("status", check=False).stdout)
+    assert "On carrier = US (765 records): The challenger's roc_auc is worse by at least" in status
+    report = line.slipway("report", str(package["ModelPackageVersion"]), "--markdown").stdout
+    assert re.search(r"roc_auc\s+0\.7\d+ .*0\.69\d+ .*\+0\.0", report)  # better on the whole
 
 
 def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) -> None:
@@ -232,10 +292,12 @@ def _without(actions: str | list[str], action: str) -> list[str]:
     return left or ["none:Nothing"]
 
 
-def test_a_rejection_by_the_approver_leaves_production_as_it_is(line: DeliveryLine) -> None:
+def test_the_approver_sees_a_better_model_and_may_say_no_all_the_same(line: DeliveryLine) -> None:
     before = line.served_package("production")
-    line.edit("slipway.yaml", r"trees: \d+", "trees: 150")
-    assert _push_change(line, "Another good model").returncode == 3
+    _set_trees(line, 100, 6)
+    waiting = _push_change(line, "A better model")
+    assert waiting.returncode == 3
+    assert re.search(r"Accepted: roc_auc 0\.7\d+ .* difference to the champion \+0\.0\d+", _words(waiting.stdout))
     assert line.served_package("staging") != before
     line.slipway("reject", "--reason", "not before the holidays")
     watched = line.slipway("watch", check=False)

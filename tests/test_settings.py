@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import settings
-from settings import HashSplit, Settings, SettingsError, TimeSplit, has_local_storage, load
+from settings import ChampionPolicy, HashSplit, Margin, Settings, SettingsError, TimeSplit, has_local_storage, load
 
 ROOT = Path(settings.__file__).parent
 EXAMPLE = ROOT / "slipway.yaml"
@@ -79,6 +79,14 @@ def test_the_example_has_no_fault_and_its_attributes_mirror_its_keys() -> None:
     assert [(one.metric, one.at_least, one.at_most) for one in example.evaluation.limits] == [
         ("roc_auc", 0.60, None),
         ("log_loss", None, 0.60),
+        ("expected_calibration_error", None, 0.10),
+        ("prediction_p99_ms", None, 100),
+        ("model_mib", None, 50),
+    ]
+    assert example.evaluation.champion == ChampionPolicy(not_worse_by=0.01)
+    assert [(one.column, one.bands) for one in example.evaluation.slices.by] == [
+        ("origin", ()),
+        ("distance", (500, 1500)),
     ]
     assert example.endpoints.production.instance_count == 2
     assert example.removal_policy == "retain"
@@ -99,7 +107,16 @@ def test_rows_can_be_split_by_the_hash_of_a_column(document: dict[str, Any], tmp
 
 
 def test_what_may_be_left_out_has_a_default(document: dict[str, Any], tmp_path: Path) -> None:
-    for key in ("source", "approval", "network", "permissions_boundary", "removal_policy", "tags", "local"):
+    for key in (
+        "source",
+        "pull_requests",
+        "approval",
+        "network",
+        "permissions_boundary",
+        "removal_policy",
+        "tags",
+        "local",
+    ):
         del document[key]
     (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
 
@@ -192,7 +209,7 @@ def test_a_list_in_the_overlay_replaces_the_whole_list(document: dict[str, Any],
     (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
 
     assert [one.at_least for one in load(tmp_path / "slipway.yaml", "local").evaluation.limits] == [0.5]
-    assert len(load(tmp_path / "slipway.yaml").evaluation.limits) == 2
+    assert len(load(tmp_path / "slipway.yaml").evaluation.limits) == 5
 
 
 OVERLAY_FAULTS = {
@@ -217,7 +234,7 @@ OVERLAY_FAULTS = {
     "an overlay in the overlay": (
         {"local": {}},
         "local.local is not a known key; allowed: name, source, data, container, processing, training, evaluation, "
-        "endpoints, approval, network, permissions_boundary, removal_policy, tags",
+        "endpoints, pull_requests, approval, network, permissions_boundary, removal_policy, tags",
     ),
     "another kind of value": ({"data": 5}, "local.data must be a mapping of keys to values, got 5"),
     "no mapping": ([1], "local must be a mapping of keys to values, got [1]"),
@@ -245,11 +262,29 @@ def test_a_fault_of_the_file_is_not_told_a_second_time_for_the_overlay(
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (0.01, Margin(0.01)),
+        (0, Margin(0)),
+        ("2%", Margin(0.02, relative=True)),
+        ("0.5 %", Margin(0.005, relative=True)),
+    ],
+)
+def test_a_margin_is_in_units_of_the_metric_or_a_share_of_its_value(
+    document: dict[str, Any], tmp_path: Path, written: object, read: Margin
+) -> None:
+    document["evaluation"]["champion"] = {"not_worse_by": written}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    assert load(tmp_path / "slipway.yaml").evaluation.champion.not_worse_by == read
+
+
 # --- Faults of values
 
 TOP_LEVEL_KEYS = (
-    "name, source, data, container, processing, training, evaluation, endpoints, approval, network, "
-    "permissions_boundary, removal_policy, tags, local"
+    "name, source, data, container, processing, training, evaluation, endpoints, pull_requests, approval, "
+    "network, permissions_boundary, removal_policy, tags, local"
 )
 NAME_RULE = "lower-case letters, digits and single hyphens, beginning with a letter"
 TEXT = "text (in quotes where YAML takes it for something else)"
@@ -409,6 +444,41 @@ FAULTS = [
     ("evaluation.limits.0.at_least", float("nan"), "evaluation.limits[0].at_least must be a finite number, got NaN"),
     ("evaluation.limits.0.at_least", "high", 'evaluation.limits[0].at_least must be a number, got "high"'),
     ("evaluation.champion.not_worse_by", -0.1, "evaluation.champion.not_worse_by must be 0 or more, got -0.1"),
+    (
+        "evaluation.champion.not_worse_by",
+        "2 percent",
+        'evaluation.champion.not_worse_by must be a number, or a percentage such as "2%", got "2 percent"',
+    ),
+    ("evaluation.champion", {}, "evaluation.champion must have either not_worse_by or better_by"),
+    (
+        "evaluation.champion",
+        {"not_worse_by": 0.1, "better_by": 0},
+        "evaluation.champion must have either not_worse_by or better_by",
+    ),
+    ("evaluation.confidence", 1, "evaluation.confidence must be 0.999 or less, got 1"),
+    (
+        "evaluation.slices.by.0.column",
+        "a:b",
+        "evaluation.slices.by[0].column must be the name of a column, without spaces around it and without a colon, "
+        'got "a:b"',
+    ),
+    (
+        "evaluation.slices.by.1.bands",
+        [500, 1500, 1500],
+        "evaluation.slices.by[1].bands[2] must be more than 1500, the edge before it",
+    ),
+    (
+        "evaluation.slices.by.1.bands",
+        ["low"],
+        'evaluation.slices.by[1].bands[0] must be a number, got "low"',
+    ),
+    (
+        "evaluation.slices.by.1.column",
+        "origin",
+        "evaluation.slices.by[1].column must not name origin again",
+    ),
+    ("evaluation.slices.minimum_records", 1, "evaluation.slices.minimum_records must be 2 or more, got 1"),
+    ("pull_requests", "all", 'pull_requests must be none, tests or sample, got "all"'),
     ("endpoints.production.instance_count", 0, "endpoints.production.instance_count must be 1 or more, got 0"),
     ("endpoints.production", "big", 'endpoints.production must be a mapping of keys to values, got "big"'),
     ("approval.notify", ["a@b.org", "nobody"], 'approval.notify[1] must be an e-mail address, got "nobody"'),
@@ -494,6 +564,8 @@ def test_a_fault_says_where_it_is_what_is_allowed_and_what_is_there(
         ("data.split.holdout_days", 1),
         ("processing.max_runtime_minutes", 2100),
         ("evaluation.champion.not_worse_by", 0),
+        ("evaluation.champion", {"better_by": "0%"}),
+        ("evaluation.slices", {"by": [{"column": "two words", "bands": [0.5]}], "minimum_records": 2}),
         ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0.5, "at_most": 0.5}),
         ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0}),
         ("endpoints.production.instance_count", 1),

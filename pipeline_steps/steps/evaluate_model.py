@@ -3,122 +3,58 @@
 in   image_uri, model_data_uri  the challenger
 in   model_sha256               digest of its files: another model is not scored
 in   production_endpoint        serves the champion; absent on the first run
-in   dataset_uri                its holdout
+in   dataset_uri, data_version  its holdout
+in   training_job_name          what the report tells of the training
 out  challenger.json            EvaluationReport
 out  champion.json              EvaluationReport, absent on the first run
+out  comparison.json            Comparison, of both
 out  decision.json              PromotionDecision
 out  samples.json               Samples: records with the challenger's predictions
-out  VERDICT, SUMMARY           for the pipeline
+out  report.html, report.md     the same for people; with model_quality.json in S3, too
+out  VERDICT, SUMMARY, APPROVAL_TEXT  for the pipeline
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline_steps import names
-from pipeline_steps.aws import Aws, translated
-from pipeline_steps.documents import EvaluationReport, PromotionDecision, Samples, Scores
-from pipeline_steps.errors import DocumentError, NotFoundError, UnregisteredModelError
+from pipeline_steps.aws import Aws
+from pipeline_steps.champion import Champion, UnknownChampion, find_champion
+from pipeline_steps.comparison.bootstrap import RESAMPLES
+from pipeline_steps.comparison.compare import ScoredModel, compare, refusal
+from pipeline_steps.documents import Comparison, EvaluationReport, Samples
+from pipeline_steps.errors import DocumentError, NotFoundError
+from pipeline_steps.evaluation_summary import LONGEST_SUMMARY, comparison_table, summary
 from pipeline_steps.gate import decide_promotion
-from pipeline_steps.inputs import JobInputs
-from pipeline_steps.job_requests import (
-    job_tags,
-    processing_cluster,
-    processing_input,
-    processing_network,
-    processing_output,
-)
-from pipeline_steps.jobs import PROCESSING, FinishedJob, JobRequest, run_jobs
-from pipeline_steps.model_artifact import DIGEST_VARIABLE
-from pipeline_steps.progress import one_line, say
-from pipeline_steps.serving import served_model_package
+from pipeline_steps.jobs import FinishedJob, run_jobs
+from pipeline_steps.progress import say
+from pipeline_steps.publishing import Judgement, Lineage, gather, publish
+from pipeline_steps.report.approval import approval_text
+from pipeline_steps.scoring import Model, ScoringInputs, evaluation_request, evaluation_uri, read_evaluation
 from settings import Evaluation, Settings
 
-_LONGEST_SUMMARY = 400
+_TOLD_RESAMPLES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(JobInputs):
+class Inputs(ScoringInputs):
     """What the step is given."""
 
     image_uri: str
     model_data_uri: str
     model_sha256: str
-    dataset_uri: str
-    processing_role_arn: str
+    data_version: str
+    training_job_name: str
     production_endpoint: str
     documents_dir: Path
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model that can be scored: its own image and its own artifact.
+class _Scored:
+    """What is known of a model; `model` is None for a champion that could not be scored."""
 
-    Attributes:
-        sha256: digest of the artifact's files; None for a champion that was registered without one.
-    """
-
-    role: str
-    image_uri: str
-    model_data_uri: str
-    sha256: str | None
-    model_package_arn: str | None = None
-
-
-def evaluation_request(settings: Settings, inputs: Inputs, model: Model) -> JobRequest:
-    """The processing job that scores one model on the holdout."""
-    processing = settings.processing
-    body = {
-        "AppSpecification": {"ImageUri": model.image_uri, "ContainerArguments": ["evaluate"]},
-        "Environment": {DIGEST_VARIABLE: model.sha256} if model.sha256 is not None else {},
-        "RoleArn": inputs.processing_role_arn,
-        "ProcessingInputs": [
-            processing_input("model", model.model_data_uri, "model"),
-            processing_input("holdout", f"{inputs.dataset_uri}holdout/", "holdout"),
-        ],
-        "ProcessingOutputConfig": {
-            "KmsKeyId": inputs.key_arn,
-            "Outputs": [processing_output("evaluation", _evaluation_uri(inputs, model.role))],
-        },
-        "ProcessingResources": processing_cluster(processing, inputs.key_arn),
-        "NetworkConfig": processing_network(settings, inputs),
-        "StoppingCondition": {"MaxRuntimeInSeconds": processing.max_runtime_minutes * 60},
-        "Tags": job_tags(settings, inputs),
-    }
-    return JobRequest(
-        kind=PROCESSING,
-        name=names.job_name(settings.name, f"evaluate-{model.role}", inputs.execution_id),
-        description=f"image {names.short_digest(model.image_uri)} on one {processing.instance_type}",
-        body=body,
-        max_runtime_seconds=processing.max_runtime_minutes * 60,
-        label=model.role,
-    )
-
-
-def comparison_table(challenger: EvaluationReport, champion: EvaluationReport | None) -> str:
-    """Challenger beside champion, one metric a line."""
-    other = champion.metrics if champion is not None else {}
-    rows = [("metric", "challenger", "champion", "difference")]
-    for metric, value in challenger.metrics.items():
-        old = other.get(metric)
-        difference = f"{value - old:+.4f}" if value is not None and old is not None else "-"
-        rows.append((metric, _cell(value), _cell(old), difference))
-    rows.append(("holdout rows", str(challenger.rows), str(champion.rows) if champion is not None else "-", ""))
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"{name:<{width}}  {new:>12}  {old:>12}  {gap:>12}".rstrip() for name, new, old, gap in rows)
-
-
-def summary(
-    decision: PromotionDecision, challenger: EvaluationReport, champion: EvaluationReport | None, policy: Evaluation
-) -> str:
-    """The evaluation in one line of at most 400 characters."""
-    if decision.verdict == "Rejected":
-        return one_line(f"Rejected: {' '.join(decision.reasons)}", _LONGEST_SUMMARY)
-    primary = policy.primary.metric
-    against = "no champion" if champion is None else f"champion {_cell(champion.metrics.get(primary))}"
-    first = f"{primary} {_cell(challenger.metrics.get(primary))} ({against})"
-    others = [f"{name} {_cell(value)}" for name, value in challenger.metrics.items() if name != primary]
-    return one_line(f"Accepted: {', '.join([first, *others])}, on {challenger.rows} holdout rows", _LONGEST_SUMMARY)
+    report: EvaluationReport
+    model: ScoredModel | None
 
 
 def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
@@ -126,96 +62,103 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
 
     Raises:
         JobError: the challenger could not be scored.
-        DocumentError: its scores or samples cannot be read, or are of another model.
+        DocumentError: its scores, predictions or samples cannot be read, or are of another model.
     """
-    champion = _find_champion(aws, inputs.production_endpoint)
-    challenger = Model("challenger", inputs.image_uri, inputs.model_data_uri, inputs.model_sha256)
-    models = [challenger, champion] if isinstance(champion, Model) else [challenger]
-    jobs = run_jobs(aws, [evaluation_request(settings, inputs, model) for model in models])
+    found = find_champion(aws, inputs.production_endpoint)
+    challenger, champion = _score(aws, settings, inputs, found)
+    comparison = _compare(challenger, champion, settings.evaluation)
+    report = champion.report if champion is not None else None
+    decision = decide_promotion(challenger.report, report, comparison, settings.evaluation)
+    say("\n".join([comparison_table(comparison), decision.verdict, *decision.reasons, *decision.notes]))
+    judgement = Judgement(challenger.report, report, comparison, decision)
+    _write_documents(aws, inputs, judgement)
+    evidence = gather(aws, settings, judgement, _lineage(inputs, found))
+    publish(aws, evidence, inputs.data_bucket, inputs.documents_dir)
+    return {
+        "VERDICT": decision.verdict,
+        "SUMMARY": summary(decision, comparison),
+        "APPROVAL_TEXT": approval_text(evidence, LONGEST_SUMMARY),
+    }
+
+
+def _lineage(inputs: Inputs, found: Champion | UnknownChampion | None) -> Lineage:
+    return Lineage(
+        data_bucket=inputs.data_bucket,
+        execution_id=inputs.execution_id,
+        commit_id=inputs.commit_id,
+        image_uri=inputs.image_uri,
+        model_data_uri=inputs.model_data_uri,
+        dataset_uri=inputs.dataset_uri,
+        training_job_name=inputs.training_job_name,
+        champion=found if isinstance(found, Champion) else None,
+    )
+
+
+def _score(
+    aws: Aws, settings: Settings, inputs: Inputs, found: Champion | UnknownChampion | None
+) -> tuple[_Scored, _Scored | None]:
+    new = Model(
+        "challenger", inputs.image_uri, inputs.model_data_uri, inputs.model_sha256, slices=settings.evaluation.slices.by
+    )
+    old = _model(found) if isinstance(found, Champion) else None
+    jobs = run_jobs(aws, [evaluation_request(settings, inputs, model) for model in (new, old) if model is not None])
     jobs[0].require_completed()
-    report = _report(aws, inputs, challenger)
-    champion_report = _champion_report(aws, inputs, champion, jobs[-1]) if isinstance(champion, Model) else champion
-    decision = decide_promotion(report, champion_report, settings.evaluation)
-    _write_documents(aws, inputs, report, champion_report, decision)
-    line = summary(decision, report, champion_report, settings.evaluation)
-    say("\n".join([comparison_table(report, champion_report), decision.verdict, *decision.reasons, *decision.notes]))
-    return {"VERDICT": decision.verdict, "SUMMARY": line}
+    challenger = _Scored(*read_evaluation(aws, inputs, new))
+    if old is not None:
+        return challenger, _comparable(_scored_champion(aws, inputs, old, jobs[1]), challenger)
+    if isinstance(found, UnknownChampion):
+        return challenger, _unscored(found.reason, found.model_package_arn)
+    return challenger, None
 
 
-def _find_champion(aws: Aws, endpoint_name: str) -> Model | EvaluationReport | None:
-    """The model that production serves; a report of why it cannot be scored; None when production serves nothing."""
-    try:
-        arn = served_model_package(aws, endpoint_name)
-    except UnregisteredModelError as error:
-        return _unscored(str(error), None)
-    if arn is None:
-        say(f"there is no endpoint {endpoint_name}: no champion to compare with")
-        return None
-    say(f"the champion is {arn}, served by {endpoint_name}")
-    try:
-        with translated(f"look at the champion {arn}"):
-            package = aws.sagemaker.describe_model_package(ModelPackageName=arn)
-    except NotFoundError as error:
-        return _unscored(str(error), arn)
-    container = package["InferenceSpecification"]["Containers"][0]
-    sha256 = container.get("Environment", {}).get(DIGEST_VARIABLE)
-    if sha256 is None:
-        say(f"the champion {arn} was registered without a digest: whether its artifact is the same cannot be told")
-    return Model("champion", container["Image"], container["ModelDataUrl"], sha256, arn)
+def _model(champion: Champion) -> Model:
+    return Model("champion", champion.image_uri, champion.model_data_uri, champion.sha256, champion.model_package_arn)
 
 
-def _unscored(failure: str, model_package_arn: str | None) -> EvaluationReport:
-    say(f"the champion cannot be scored: {failure}")
-    return EvaluationReport(metrics={}, rows=0, failure=failure, model_package_arn=model_package_arn)
-
-
-def _champion_report(aws: Aws, inputs: Inputs, champion: Model, job: FinishedJob) -> EvaluationReport:
+def _scored_champion(aws: Aws, inputs: Inputs, champion: Model, job: FinishedJob) -> _Scored:
     """The champion's scores. What keeps it from being scored is the gate's to judge, not an error of this step."""
     if job.failure is not None:
         return _unscored(f"the {job.kind.noun} {job.name} {job.failure}", champion.model_package_arn)
     try:
-        return _report(aws, inputs, champion)
+        return _Scored(*read_evaluation(aws, inputs, champion))
     except (DocumentError, NotFoundError) as error:
         return _unscored(str(error), champion.model_package_arn)
 
 
-def _report(aws: Aws, inputs: Inputs, model: Model) -> EvaluationReport:
-    uri = f"{_evaluation_uri(inputs, model.role)}evaluation.json"
-    scores = Scores.parse(aws.read_text(uri), uri)
-    if model.sha256 is not None and scores.model_sha256 != model.sha256:
-        raise DocumentError(
-            f"{uri} must have the scores of the model {model.sha256}, it has those of {scores.model_sha256 or 'any'}"
-        )
-    return EvaluationReport(
-        metrics=scores.metrics,
-        rows=scores.rows,
-        model_sha256=scores.model_sha256,
-        image_uri=model.image_uri,
-        model_data_uri=model.model_data_uri,
-        model_package_arn=model.model_package_arn,
-        evaluation_uri=uri,
-    )
+def _comparable(champion: _Scored, challenger: _Scored) -> _Scored:
+    """The champion as it is, or, when it cannot be compared record by record, with that as its failure."""
+    if champion.model is None or challenger.model is None:
+        return champion
+    reason = refusal(challenger.model, champion.model)
+    if reason is None:
+        return champion
+    say(f"the champion cannot be compared: {reason}")
+    return replace(champion, report=champion.report.model_copy(update={"failure": reason}), model=None)
 
 
-def _write_documents(
-    aws: Aws,
-    inputs: Inputs,
-    challenger: EvaluationReport,
-    champion: EvaluationReport | None,
-    decision: PromotionDecision,
-) -> None:
-    samples_uri = f"{_evaluation_uri(inputs, 'challenger')}samples.json"
-    Samples.parse(aws.read_text(samples_uri), samples_uri).write(inputs.documents_dir, "samples")
-    challenger.write(inputs.documents_dir, "challenger")
-    (inputs.documents_dir / "champion.json").unlink(missing_ok=True)  # a second run may find no champion any more
-    if champion is not None:
-        champion.write(inputs.documents_dir, "champion")
-    decision.write(inputs.documents_dir, "decision")
+def _unscored(failure: str, model_package_arn: str | None) -> _Scored:
+    say(f"the champion cannot be scored: {failure}")
+    report = EvaluationReport(metrics={}, rows=0, failure=failure, model_package_arn=model_package_arn)
+    return _Scored(report, None)
 
 
-def _evaluation_uri(inputs: Inputs, role: str) -> str:
-    return names.evaluation_uri(inputs.data_bucket, inputs.execution_id, role)
+def _compare(challenger: _Scored, champion: _Scored | None, policy: Evaluation) -> Comparison:
+    assert challenger.model is not None, "a challenger that could not be scored has ended the step"
+
+    def told(done: int) -> None:
+        if done % _TOLD_RESAMPLES == 0:
+            say(f"{done} of {RESAMPLES} resamples")
+
+    return compare(challenger.model, champion.model if champion is not None else None, policy, progress=told)
 
 
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _write_documents(aws: Aws, inputs: Inputs, judgement: Judgement) -> None:
+    folder = inputs.documents_dir
+    samples_uri = f"{evaluation_uri(inputs, 'challenger')}samples.json"
+    Samples.parse(aws.read_text(samples_uri), samples_uri).write(folder, "samples")
+    judgement.challenger.write(folder, "challenger")
+    (folder / "champion.json").unlink(missing_ok=True)  # a second run may find no champion any more
+    if judgement.champion is not None:
+        judgement.champion.write(folder, "champion")
+    judgement.comparison.write(folder, "comparison")
+    judgement.decision.write(folder, "decision")

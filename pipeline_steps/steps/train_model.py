@@ -23,6 +23,7 @@ from pipeline_steps.progress import say
 from settings import Evaluation, Settings
 
 _MOST_METRIC_DEFINITIONS = 40  # CreateTrainingJob
+_MEASURED_BY_THE_EVALUATION = frozenset({"model_mib", "prediction_p50_ms", "prediction_p99_ms"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,9 @@ def training_request(settings: Settings, inputs: Inputs) -> JobRequest:
 
 def metric_definitions(evaluation: Evaluation) -> list[dict[str, str]]:
     """How SageMaker finds the gate's metrics in the training log: lines with `validation:NAME=VALUE`."""
-    metrics = dict.fromkeys([evaluation.primary.metric, *(limit.metric for limit in evaluation.limits)])
-    names_in_log = [f"validation:{metric}" for metric in metrics][:_MOST_METRIC_DEFINITIONS]
+    judged = dict.fromkeys([evaluation.primary.metric, *(limit.metric for limit in evaluation.limits)])
+    trained = [metric for metric in judged if metric not in _MEASURED_BY_THE_EVALUATION]
+    names_in_log = [f"validation:{metric}" for metric in trained][:_MOST_METRIC_DEFINITIONS]
     return [{"Name": name, "Regex": rf"{re.escape(name)}=([-+0-9.eE]+)"} for name in names_in_log]
 
 

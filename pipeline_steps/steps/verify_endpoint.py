@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline_steps.aws import Aws, translated
 from pipeline_steps.clock import SYSTEM_CLOCK
-from pipeline_steps.documents import Samples
+from pipeline_steps.documents import Prediction, Samples
 from pipeline_steps.errors import ModelError, VerificationError
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.progress import say
@@ -80,27 +80,37 @@ def hostile_requests(samples: Samples) -> list[Request]:
     return requests
 
 
-def parse_predictions(answer: str, content_type: str) -> list[float]:
-    """The predictions in an endpoint's answer.
+def parse_predictions(answer: str, content_type: str) -> list[Prediction]:
+    """The predictions in an endpoint's answer: numbers, or a probability for each class.
 
     Raises:
         ValueError: these are no predictions.
     """
     if content_type == CSV:
-        return [float(field) for field in answer.split()]
+        lines = [[float(field) for field in line.split(",")] for line in answer.split()]
+        return [line[0] if len(line) == 1 else tuple(line) for line in lines]
     document = json.loads(answer)
     if not isinstance(document, dict) or not isinstance(document.get("predictions"), list):
         raise ValueError('is not of the form {"predictions": [...]}')  # noqa: TRY004 (the text's form, not a type)
-    return [float(prediction) for prediction in document["predictions"]]
+    return [
+        tuple(map(float, prediction)) if isinstance(prediction, list) else float(prediction)
+        for prediction in document["predictions"]
+    ]
 
 
-def disagreements(expected: Sequence[float], answered: Sequence[float]) -> list[int]:
+def disagreements(expected: Sequence[Prediction], answered: Sequence[Prediction]) -> list[int]:
     """Places where two lists of predictions differ by more than 1e-6 (a NaN differs from everything)."""
     return [
         index
         for index, (offline, online) in enumerate(zip(expected, answered, strict=True))
-        if not abs(offline - online) <= TOLERANCE
+        if not _agree(offline, online)
     ]
+
+
+def _agree(offline: Prediction, online: Prediction) -> bool:
+    if isinstance(offline, tuple) and isinstance(online, tuple):
+        return len(offline) == len(online) and not disagreements(offline, online)
+    return isinstance(offline, float) and isinstance(online, float) and abs(offline - online) <= TOLERANCE
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -142,7 +152,7 @@ class _Endpoint:
             body: bytes = answer["Body"].read()
         return body.decode("utf-8", errors="replace")
 
-    def check(self, request: Request, expected: Sequence[float]) -> None:
+    def check(self, request: Request, expected: Sequence[Prediction]) -> None:
         """Send records and compare the predictions."""
         answer = self.send(request)
         try:

@@ -79,9 +79,17 @@ def test_the_next_step_names_the_resource_types_that_aws_checks() -> None:
         (Trust("codebuild.amazonaws.com", "aws:SourceAccount StringEquals 1", ("aws:SourceAccount",)), []),
         (Trust("AWS arn:aws:iam::1:root"), ["AWS arn:aws:iam::1:root may assume it"]),
         (Trust("AWS *", "x Bool true", ("x",)), ["AWS * if x Bool true may assume it"]),
+        (Trust("AWS <Role.Arn>"), ["AWS <Role.Arn> may assume it"]),
+        (Trust("AWS <Role.Arn>", "sts:RoleSessionName StringEquals one", ("sts:RoleSessionName",)), []),
+        (
+            Trust("AWS *", "sts:RoleSessionName StringEquals one", ("sts:RoleSessionName",)),
+            ["AWS * if sts:RoleSessionName StringEquals one may assume it"],
+        ),
     ],
 )
-def test_only_services_of_aws_may_assume_a_role(trusted: Trust, faults: list[str]) -> None:
+def test_only_services_of_aws_and_one_session_of_a_role_of_ours_may_assume_a_role(
+    trusted: Trust, faults: list[str]
+) -> None:
     assert whats(audited(trusted=trusted)) == faults
 
 

@@ -108,7 +108,7 @@ def test_every_role_is_bounded_where_the_settings_say_so(
     deployment: Deployment = request.getfixturevalue(fixture)
     roles = [one for name in deployment.templates for one in deployment.resources(name, "AWS::IAM::Role").values()]
 
-    assert len(roles) == len(deployment.resources("pipeline", "AWS::CodeBuild::Project")) + 7
+    assert len(roles) == len(deployment.resources("pipeline", "AWS::CodeBuild::Project")) + 9
     assert {role["Properties"].get("PermissionsBoundary") for role in roles} == {boundary}
 
 

@@ -55,7 +55,7 @@ def test_the_stages_and_the_order_of_their_actions_are_those_of_the_design(pipel
         "Train": [(1, "PrepareData"), (2, "TrainModel"), (3, "EvaluateModel"), (4, "RegisterModel")],
         "Staging": [(1, "Deploy"), (2, "Verify")],
         "Approve": [(1, "Approve")],
-        "Production": [(1, "Deploy"), (2, "Verify")],
+        "Production": [(1, "RecordApproval"), (2, "Deploy"), (3, "Verify")],
     }
 
 
@@ -67,12 +67,14 @@ def test_all_actions_run_as_the_pipelines_one_role(pipeline: dict[str, Any], act
 def test_actions_export_their_variables_under_the_agreed_namespaces(actions: dict[str, Any]) -> None:
     assert {name: action["Namespace"] for name, action in actions.items() if "Namespace" in action} == {
         "Source.Source": "Source",
+        "Test.Test": "Test",
         "Build.BuildImage": "BuildImage",
         "Train.PrepareData": "PrepareData",
         "Train.TrainModel": "TrainModel",
         "Train.EvaluateModel": "EvaluateModel",
         "Train.RegisterModel": "RegisterModel",
         "Staging.Verify": "VerifyStaging",
+        "Production.RecordApproval": "RecordApproval",
         "Production.Verify": "VerifyProduction",
     }
 
@@ -80,7 +82,7 @@ def test_actions_export_their_variables_under_the_agreed_namespaces(actions: dic
 def test_a_push_to_the_branch_of_the_settings_starts_the_pipeline(customized: Deployment) -> None:
     pipeline = customized.properties("pipeline", PIPELINE, "Pipeline")
     (source,) = pipeline["Stages"][0]["Actions"]
-    (rule,) = customized.resources("pipeline", "AWS::Events::Rule").values()
+    rule = customized.resources("pipeline", "AWS::Events::Rule")["PipelinePush"]
 
     assert source["Configuration"] == {
         "RepositoryName": "<Repository.Name>",
@@ -106,8 +108,8 @@ MODEL = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}", "MODEL_SHA256": "#{Tr
 LINEAGE = {
     "DATA_VERSION": "#{PrepareData.DATA_VERSION}",
     "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
-    "MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}",
 }
+ARCHIVE = {"MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}"}
 PACKAGE = {"MODEL_PACKAGE_ARN": "#{RegisterModel.MODEL_PACKAGE_ARN}"}
 
 
@@ -117,9 +119,10 @@ PACKAGE = {"MODEL_PACKAGE_ARN": "#{RegisterModel.MODEL_PACKAGE_ARN}"}
         "Build.BuildImage": {},
         "Train.PrepareData": IMAGE,
         "Train.TrainModel": IMAGE | DATASET,
-        "Train.EvaluateModel": IMAGE | DATASET | MODEL,
-        "Train.RegisterModel": IMAGE | DATASET | MODEL | LINEAGE,
+        "Train.EvaluateModel": IMAGE | DATASET | MODEL | LINEAGE,
+        "Train.RegisterModel": IMAGE | DATASET | MODEL | LINEAGE | ARCHIVE,
         "Staging.Verify": PACKAGE,
+        "Production.RecordApproval": PACKAGE,
         "Production.Verify": PACKAGE,
     }.items(),
 )
@@ -141,6 +144,7 @@ def test_values_flow_forward_as_variables(actions: dict[str, Any], action: str, 
         ("Staging.Deploy", ["Templates"], []),
         ("Staging.Verify", ["Source", "Evaluation"], []),
         ("Approve.Approve", [], []),
+        ("Production.RecordApproval", ["Source"], []),
         ("Production.Deploy", ["Templates"], []),
         ("Production.Verify", ["Source", "Evaluation"], []),
     ],
@@ -176,22 +180,35 @@ def test_the_approver_sees_the_numbers_the_package_and_the_commit(actions: dict[
 
     assert configuration["NotificationArn"] == "<ApprovalTopic>"
     assert configuration["CustomData"].splitlines() == [
-        "#{EvaluateModel.SUMMARY}",
+        "#{EvaluateModel.APPROVAL_TEXT}",
         "Staging: #{VerifyStaging.SUMMARY}",
         "Model package: #{RegisterModel.MODEL_PACKAGE_ARN}",
         "Commit: #{Source.CommitId}",
     ]
-    assert configuration["ExternalEntityLink"] == (
-        "https://eu-west-1.console.aws.amazon.com/codesuite/codecommit/repositories/flight-delays"
-        "/commit/#{Source.CommitId}?region=eu-west-1"
+
+
+def test_the_approvers_link_is_the_consoles_page_of_this_executions_report(actions: dict[str, Any]) -> None:
+    assert actions["Approve.Approve"]["Configuration"]["ExternalEntityLink"] == (
+        "https://eu-west-1.console.aws.amazon.com/s3/object/<DataBucket>?region=eu-west-1"
+        "&prefix=evaluations/#{codepipeline.PipelineExecutionId}/report.html"
     )
+
+
+def test_no_value_of_a_configuration_is_longer_than_codepipeline_takes(actions: dict[str, Any]) -> None:
+    lengths = {
+        f"{name} {key}": len(str(value))
+        for name, action in actions.items()
+        for key, value in action["Configuration"].items()
+    }
+
+    assert {place: length for place, length in lengths.items() if length > 1000} == {}
 
 
 def test_the_approval_text_fits_when_its_variables_have_their_longest_values(actions: dict[str, Any]) -> None:
     text = actions["Approve.Approve"]["Configuration"]["CustomData"]
     package = f"arn:aws:sagemaker:ap-southeast-1:111122223333:model-package/{'x' * 24}/99999"
     longest = {
-        "#{EvaluateModel.SUMMARY}": "x" * 400,
+        "#{EvaluateModel.APPROVAL_TEXT}": "x" * 400,
         "#{VerifyStaging.SUMMARY}": "x" * 300,
         "#{RegisterModel.MODEL_PACKAGE_ARN}": package,
         "#{Source.CommitId}": "x" * 40,

@@ -29,6 +29,14 @@ STARTERS = {
     "StagingDeploymentRole",
     "ProductionDeploymentRole",
 }
+APPROVED_FOR_PRODUCTION = {
+    "StringEquals": {
+        "sagemaker:ModelLifeCycle:Stage": "Production",
+        "sagemaker:ModelLifeCycle:StageStatus": "Approved",
+    },
+    "Null": {"sagemaker:ModelApprovalStatus": "true"},
+}
+REPORTS = ("report.html", "report.md", "model_quality.json")
 SAGEMAKER_METRICS = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
 DECRYPT = on(KEY, "kms:Decrypt")
 ENCRYPT = on(KEY, "kms:Decrypt", "kms:GenerateDataKey")
@@ -117,6 +125,15 @@ def looking_up(environment: str) -> set[str]:
     )
 
 
+def reports(project: str) -> set[str]:
+    """What a build needs to publish the results of tests and the code that they ran."""
+    place = f"arn:aws:codebuild:{ACCOUNT}:report-group/{project}"
+    publishing = ("codebuild:CreateReport", "codebuild:CreateReportGroup", "codebuild:UpdateReport")
+    return on(f"{place}-pytest", "codebuild:BatchPutTestCases", *publishing) | on(
+        f"{place}-coverage", "codebuild:BatchPutCodeCoverages", *publishing
+    )
+
+
 PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
@@ -132,14 +149,7 @@ FOUNDATION_ROLES = {
 }
 
 BUILD_ROLES = {
-    "ProjectsTestRole": build("Test")
-    | on(
-        f"arn:aws:codebuild:{ACCOUNT}:report-group/flight-delays-test-pytest",
-        "codebuild:BatchPutTestCases",
-        "codebuild:CreateReport",
-        "codebuild:CreateReportGroup",
-        "codebuild:UpdateReport",
-    ),
+    "ProjectsTestRole": build("Test") | reports("flight-delays-test"),
     "ProjectsSynthRole": build("Synth", writes=("Templates",)),
     "ProjectsBuildImageRole": build("BuildImage") | PUSH | SCANS,
     "ProjectsPrepareDataRole": build("PrepareData")
@@ -152,14 +162,25 @@ BUILD_ROLES = {
     "ProjectsEvaluateModelRole": build("EvaluateModel", writes=("Evaluation",))
     | jobs("ProcessingJob", "processing-job", PROCESSING_LOGS, "flight-delays-evaluate-*", PROCESSING_ROLE)
     | reading("evaluations/")
+    | on(f"{DATA}/datasets/*/manifest.json", "s3:GetObject")
+    | on(f"{SAGEMAKER}:training-job/flight-delays-train-*", "sagemaker:DescribeTrainingJob")
+    | on([f"{DATA}/evaluations/*/{name}" for name in REPORTS], "s3:PutObject")
     | looking_up("production")
     | on(VERSIONS, "sagemaker:DescribeModelPackage"),
     "ProjectsRegisterModelRole": build("RegisterModel", reads=("Source", "Evaluation"))
     | on(VERSIONS, "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
     | on(f"{SAGEMAKER}:model-package-group/flight-delays", "sagemaker:CreateModelPackage")
     | on(f"{SAGEMAKER}:training-job/flight-delays-train-*", "sagemaker:DescribeTrainingJob")
-    | reading("models/", "evaluations/")
+    | reading("models/")
+    | on([f"{DATA}/evaluations/*/model_quality.json", f"{DATA}/datasets/*/baseline.json"], "s3:GetObject")
     | on(IMAGES, "ecr:BatchGetImage"),
+    "ProjectsRecordApprovalRole": build("RecordApproval")
+    | on(
+        f"arn:aws:codepipeline:{ACCOUNT}:flight-delays",
+        "codepipeline:GetPipelineState",
+        "codepipeline:ListActionExecutions",
+    )
+    | on(VERSIONS, "sagemaker:UpdateModelPackage", condition=APPROVED_FOR_PRODUCTION),
     **{
         f"ProjectsVerify{environment.capitalize()}Role": build(
             f"Verify{environment.capitalize()}", reads=("Source", "Evaluation")
@@ -202,6 +223,7 @@ PROJECTS = (
     "EvaluateModel",
     "RegisterModel",
     "VerifyStaging",
+    "RecordApproval",
     "VerifyProduction",
 )
 PROJECT_NAMES = {name: f"flight-delays-{re.sub('(?<!^)(?=[A-Z])', '-', name).lower()}" for name in PROJECTS}
@@ -243,6 +265,25 @@ PIPELINE_ROLE = (
 )
 PUSH_ROLE = on(f"arn:aws:codepipeline:{ACCOUNT}:<Pipeline>", "codepipeline:StartPipelineExecution")
 
+# Code that nobody has reviewed runs with the first: nothing in it writes what anybody else reads, but for its reports.
+PULL_REQUEST_ROLES = {
+    "PullRequestsRole": on("<PullRequestsLog.Arn>", "logs:CreateLogStream", "logs:PutLogEvents")
+    | on("<Repository.Arn>", "codecommit:GitPull")
+    | on("<PullRequestsCommentRole.Arn>", "sts:AssumeRole")
+    | reports("flight-delays-pull-request")
+    | reading("datasets/", "evaluations/")
+    | DECRYPT
+    | looking_up("production")
+    | on(VERSIONS, "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
+    "PullRequestsCommentRole": on(
+        "<Repository.Arn>",
+        "codecommit:GetCommentsForPullRequest",
+        "codecommit:PostCommentForPullRequest",
+        "codecommit:UpdateComment",
+    ),
+    "PullRequestsStartRole": on("<PullRequestsProject.Arn>", "codebuild:StartBuild"),
+}
+
 ROLES = {
     **{("foundation", role): grants for role, grants in FOUNDATION_ROLES.items()},
     **{("pipeline", role): grants for role, grants in BUILD_ROLES.items()},
@@ -250,6 +291,7 @@ ROLES = {
     ("pipeline", "ProductionDeploymentRole"): deploying("production"),
     ("pipeline", "PipelineRole"): PIPELINE_ROLE,
     ("pipeline", "PipelinePushRole"): PUSH_ROLE,
+    **{("pipeline", role): grants for role, grants in PULL_REQUEST_ROLES.items()},
 }
 
 IN_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
@@ -279,6 +321,19 @@ TRUST = {
     "PipelinePushRole": trusted(
         "events.amazonaws.com", acting_for(f"arn:aws:events:{ACCOUNT}:rule/flight-delays-push")
     ),
+    "PullRequestsRole": trusted(
+        "codebuild.amazonaws.com", acting_for(f"arn:aws:codebuild:{ACCOUNT}:project/flight-delays-pull-request")
+    ),
+    "PullRequestsStartRole": trusted(
+        "events.amazonaws.com", acting_for(f"arn:aws:events:{ACCOUNT}:rule/flight-delays-pull-request")
+    ),
+    # One session name: CodeCommit takes a comment's changes from its author alone, and a build has a name of its own.
+    "PullRequestsCommentRole": {
+        "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"AWS": "<PullRequestsRole.Arn>"},
+        "Condition": {"StringEquals": {"sts:RoleSessionName": "slipway"}},
+    },
 }
 
 
@@ -347,6 +402,16 @@ def test_roles_are_passed_to_one_service_only(deployment: Deployment) -> None:
             assert re.fullmatch(r"<(ExecutionRoles\w+|(Staging|Production)DeploymentRole)\.Arn>", role)
         assert list(statement["Condition"]) == ["StringEquals"]
         assert list(statement["Condition"]["StringEquals"]) == ["iam:PassedToService"]
+
+
+def test_only_the_record_of_an_approval_changes_a_registered_version(deployment: Deployment) -> None:
+    changing = [
+        place
+        for place, one in deployment.statements()
+        if {"sagemaker:UpdateModelPackage", "sagemaker:DeleteModelPackage"} & set(as_list(one["Action"]))
+    ]
+
+    assert changing == ["pipeline ProjectsRecordApprovalRole"]
 
 
 def test_what_goes_to_staging_cannot_touch_what_production_serves(deployment: Deployment) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from infra_support import Deployment
 
+from infra import buildspecs
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "AWS::CodeBuild::Project"
 NAMES = {
@@ -19,16 +21,22 @@ NAMES = {
     "EvaluateModel": "flight-delays-evaluate-model",
     "RegisterModel": "flight-delays-register-model",
     "VerifyStaging": "flight-delays-verify-staging",
+    "RecordApproval": "flight-delays-record-approval",
     "VerifyProduction": "flight-delays-verify-production",
 }
 STEPS = {
     "BuildImage": ("build_image", ["IMAGE_URI"]),
     "PrepareData": ("prepare_data", ["DATASET_URI", "DATA_VERSION"]),
     "TrainModel": ("train_model", ["TRAINING_JOB_NAME", "MODEL_DATA_URI", "MODEL_SHA256", "MODEL_ARCHIVE_SHA256"]),
-    "EvaluateModel": ("evaluate_model", ["VERDICT", "SUMMARY"]),
+    "EvaluateModel": ("evaluate_model", ["VERDICT", "SUMMARY", "APPROVAL_TEXT"]),
     "RegisterModel": ("register_model", ["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"]),
     "VerifyStaging": ("verify_endpoint", ["SUMMARY"]),
     "VerifyProduction": ("verify_endpoint", ["SUMMARY"]),
+}
+
+
+REQUIREMENTS = {
+    "EvaluateModel": "-r pipeline_steps/requirements.txt -r pipeline_steps/report/requirements.txt",
 }
 
 
@@ -53,7 +61,7 @@ def buildspec(deployment: Deployment, name: str) -> dict[str, Any]:
 def test_there_is_a_project_for_each_build_and_no_other(deployment: Deployment) -> None:
     found = {one["Properties"]["Name"] for one in deployment.resources("pipeline", PROJECT).values()}
 
-    assert found == set(NAMES.values())
+    assert found == {*NAMES.values(), "flight-delays-pull-request"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,8 +111,9 @@ DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
             "PRODUCTION_ENDPOINT": "flight-delays-production",
             "DOCUMENTS_DIR": "evaluation",
         },
-        "RegisterModel": {"MODEL_PACKAGE_GROUP": "flight-delays"},
+        "RegisterModel": {"DATA_BUCKET": "<DataBucket>", "MODEL_PACKAGE_GROUP": "flight-delays"},
         "VerifyStaging": {"ENDPOINT_NAME": "flight-delays-staging"},
+        "RecordApproval": {"PIPELINE_NAME": "flight-delays", "APPROVAL_NOTE": buildspecs.APPROVAL_NOTE},
         "VerifyProduction": {"ENDPOINT_NAME": "flight-delays-production"},
     }.items(),
 )
@@ -153,7 +162,8 @@ def test_a_step_installs_locked_requirements_runs_and_exports_its_variables(depl
         "commands": [
             "uv --version 2>/dev/null | grep -qF 'uv 0.13.8 ' || "
             "pip install --quiet --require-hashes -r requirements-bootstrap.txt",
-            "uv pip install --system --quiet --require-hashes -r pipeline_steps/requirements.txt",
+            "uv pip install --system --quiet --require-hashes "
+            f"{REQUIREMENTS.get(name, '-r pipeline_steps/requirements.txt')}",
         ],
     }
     assert document["phases"]["build"]["commands"][-2:] == [
@@ -169,7 +179,7 @@ def test_the_installer_that_a_build_asks_for_is_the_locked_one(deployment: Deplo
     assert f"uv=={version} \\\n    --hash=sha256:" in (ROOT / "requirements-bootstrap.txt").read_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "RecordApproval"])
 def test_a_build_installs_nothing_whose_hash_is_not_locked(deployment: Deployment, name: str) -> None:
     installing = [
         part
@@ -195,7 +205,14 @@ def test_the_evaluations_documents_are_the_actions_artifact(deployment: Deployme
     assert [name for name in STEPS if "artifacts" in buildspec(deployment, name)] == ["EvaluateModel"]
 
 
-def test_the_tests_become_a_report(deployment: Deployment) -> None:
+def test_the_record_of_an_approval_leaves_the_commits_folder_first_and_installs_nothing(deployment: Deployment) -> None:
+    document = buildspec(deployment, "RecordApproval")
+
+    assert set(document["phases"]) == {"build"}
+    assert document["phases"]["build"]["commands"][0] == 'folder="$(mktemp -d)" && cd "$folder"'
+
+
+def test_the_tests_and_what_they_cover_become_reports(deployment: Deployment) -> None:
     document = buildspec(deployment, "Test")
 
     assert document["phases"]["install"]["commands"][-1] == (
@@ -203,10 +220,14 @@ def test_the_tests_become_a_report(deployment: Deployment) -> None:
         "-r model_code/requirements.txt -r tests/model_code/requirements.txt"
     )
     assert document["phases"]["build"]["commands"] == [
-        'python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml'
+        'python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml '
+        "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml",
+        "SUMMARY=$(python -m tests.model_code.summary reports) && export SUMMARY",
     ]
+    assert document["env"] == {"exported-variables": ["SUMMARY"]}
     assert document["reports"] == {
-        "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"}
+        "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"},
+        "coverage": {"base-directory": "reports", "files": ["coverage.xml"], "file-format": "COBERTURAXML"},
     }
 
 

@@ -13,8 +13,11 @@ PROJECT = "AWS::CodeBuild::Project"
 PIPELINE = "AWS::CodePipeline::Pipeline"
 TEMPLATES = ("foundation", "pipeline", "staging", "production")
 
-# All that builds are told, by their project and by the pipeline: names, places and ids.
+# All that builds are told, by their project and by the pipeline: names, places and ids, and one program.
 VARIABLES = {
+    "APPROVAL_NOTE",
+    "COMMENT_ROLE_ARN",
+    "COMMENT_SESSION",
     "COMMIT_ID",
     "DATASET_URI",
     "DATA_BUCKET",
@@ -30,8 +33,11 @@ VARIABLES = {
     "MODEL_PACKAGE_ARN",
     "MODEL_PACKAGE_GROUP",
     "MODEL_SHA256",
+    "PIPELINE_NAME",
     "PROCESSING_ROLE_ARN",
     "PRODUCTION_ENDPOINT",
+    "PULL_REQUESTS",
+    "REPOSITORY",
     "SLIPWAY_OVERLAY",
     "TRAINING_JOB_NAME",
     "TRAINING_ROLE_ARN",
@@ -42,6 +48,8 @@ SECRET_VALUE = re.compile(
 )
 # Text that people or data wrote; everything else that actions export is an id, a URI or a name of ours.
 FREE_TEXT = {
+    ("Test", "SUMMARY"),
+    ("EvaluateModel", "APPROVAL_TEXT"),
     ("EvaluateModel", "SUMMARY"),
     ("VerifyStaging", "SUMMARY"),
     ("VerifyProduction", "SUMMARY"),
@@ -121,7 +129,7 @@ def test_free_text_goes_to_the_approver_and_into_no_builds_variable_and_no_param
     }
 
     assert used["Approve.Approve", "CustomData"] & FREE_TEXT == {
-        ("EvaluateModel", "SUMMARY"),
+        ("EvaluateModel", "APPROVAL_TEXT"),
         ("VerifyStaging", "SUMMARY"),
     }
     others = {place: found & FREE_TEXT for place, found in used.items() if place != ("Approve.Approve", "CustomData")}

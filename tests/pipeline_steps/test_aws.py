@@ -76,7 +76,7 @@ def test_a_document_of_the_largest_size_is_read_and_one_byte_more_is_refused(aws
         aws.s3.put_object(Bucket=bucket, Key=key, Body=b" " * size)
 
     assert len(aws.read_text(f"s3://{bucket}/large")) == LARGEST_TEXT_BYTES
-    with pytest.raises(DocumentError, match=f"s3://{bucket}/larger must be a document of at most 16,777,216 bytes"):
+    with pytest.raises(DocumentError, match=f"s3://{bucket}/larger must have at most 16,777,216 bytes"):
         aws.read_text(f"s3://{bucket}/larger")
 
 

@@ -92,6 +92,18 @@ def test_samples_keep_missing_values_and_the_order_of_columns() -> None:
     assert "NaN" not in samples.model_dump_json()
 
 
+def test_a_prediction_is_a_number_or_a_probability_for_each_class() -> None:
+    text = '{"columns": ["a"], "records": [{"a": 1}, {"a": 2}], "predictions": %s}'
+
+    assert Samples.parse(text % "[1, 0.5]", "samples.json").predictions == (1.0, 0.5)
+    classes = Samples.parse(text % "[[0.1, 0.9], [1, 0]]", "samples.json")
+    assert classes.predictions == ((0.1, 0.9), (1.0, 0.0))
+    assert Samples.parse(classes.model_dump_json(), "samples.json") == classes
+    for wrong in ('["late", "on time"]', "[null, 0.5]", "[[[0.1]], [[0.9]]]"):
+        with pytest.raises(DocumentError, match="predictions"):
+            Samples.parse(text % wrong, "samples.json")
+
+
 def test_samples_with_a_prediction_too_few_are_refused() -> None:
     with pytest.raises(DocumentError, match="has 2 records but 1 predictions"):
         Samples.parse('{"columns": ["a"], "records": [{"a": 1}, {"a": 2}], "predictions": [0.1]}', "samples.json")

@@ -54,7 +54,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Any:
         def run(*_: object) -> dict[str, str]:
             raise error
 
-        monkeypatch.setitem(command.STEPS, "train_model", command._Step(train_model.Inputs, run))
+        monkeypatch.setattr(train_model, "run", run)
 
     return fail_with
 
@@ -87,8 +87,7 @@ def test_a_step_exports_its_results_to_the_shell(exports: Path, capsys: pytest.C
 
 def test_a_value_cannot_run_as_a_command(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = '\'; touch pwned; echo $(touch pwned) "`touch pwned`" #'
-    step = command._Step(train_model.Inputs, lambda *_: {"SUMMARY": hostile})
-    monkeypatch.setitem(command.STEPS, "train_model", step)
+    monkeypatch.setattr(train_model, "run", lambda *_: {"SUMMARY": hostile})
 
     assert run(exports) == 0
 
@@ -119,7 +118,7 @@ def test_a_variable_that_not_every_pipeline_sets_is_taken_where_it_is_set(
         taken.append(inputs.subnet_ids)
         return {}
 
-    monkeypatch.setitem(command.STEPS, "train_model", command._Step(train_model.Inputs, take))
+    monkeypatch.setattr(train_model, "run", take)
 
     assert run(exports) == 0
     monkeypatch.setenv("SUBNET_IDS", "subnet-1,subnet-2")

@@ -43,7 +43,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     "command",
-    [["status"], ["watch"], ["logs"], ["approve"], ["reject", "--reason", "no"], ["invoke"], ["env"]],
+    [
+        ["status"],
+        ["watch"],
+        ["logs"],
+        ["approve"],
+        ["reject", "--reason", "no"],
+        ["invoke"],
+        ["env"],
+        ["releases"],
+        ["report"],
+    ],
     ids=lambda command: command[0],
 )
 def test_without_a_local_cloud_every_command_says_slipway_up(project: Project, command: list[str]) -> None:
@@ -150,6 +160,16 @@ def test_approve_shows_what_an_approver_sees_and_decides(project: Project, aws: 
     assert "roc_auc 0.64, champion 0.63" in result.output
     assert "slipway watch 3f2a91c0" in result.output
     assert answering.called("PutApprovalResult")[0]["result"] == {"status": "Approved", "summary": "better"}
+
+
+def test_what_waits_for_a_decision_is_shown_with_the_command_that_opens_its_report(project: Project, aws: Any) -> None:
+    registered = trained().passed("Train", "RegisterModel", {"MODEL_PACKAGE_VERSION": "4"})
+    aws(registered.waiting("numbers").answers() | {"PutApprovalResult": {}, "DescribeEndpoint": NOT_FOUND})
+
+    status, approval = run(project.root, "status"), run(project.root, "approve")
+
+    assert "Next: slipway report 4, then slipway approve, or slipway reject --reason TEXT" in said(status)
+    assert "the whole evaluation: slipway report 4" in approval.output
 
 
 def test_reject_gives_the_reason_on(project: Project, aws: Any) -> None:
@@ -400,7 +420,10 @@ def test_ctrl_c_is_one_line_and_exit_code_130(project: Project, monkeypatch: pyt
 
 def test_every_command_has_one_sentence_and_an_example() -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert set(names) == {"up", "status", "watch", "logs", "approve", "reject", "invoke", "down", "env", "demo"}
+    assert set(names) == {
+        "up", "status", "watch", "logs", "approve", "reject", "invoke", "down", "env", "demo", "releases", "report",
+        "experiment", "experiments",
+    }  # fmt: skip
     for command in app.registered_commands:
         assert command.callback is not None
         assert command.callback.__doc__ is not None

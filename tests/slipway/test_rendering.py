@@ -105,6 +105,15 @@ def test_predictions_of_csv_lines_stand_alone() -> None:
     assert "0.2500" in shown(rendering.predictions_view([], [0.25]))
 
 
+def test_of_probabilities_for_each_class_the_highest_is_shown_with_its_class() -> None:
+    text = shown(rendering.predictions_view([], [(0.25, 0.75), (0.5, 0.5)], [(0.5, 0.25), (0.0, 1.0)]))
+
+    assert [line.split() for line in text.splitlines()[-2:]] == [
+        ["class", "1:", "0.7500", "class", "0:", "0.5000"],
+        ["class", "0:", "0.5000", "class", "1:", "1.0000"],
+    ]
+
+
 def test_phases_have_shares_that_add_up_with_the_rest() -> None:
     text = shown(rendering.shares_view([("Set-up", 10.0), ("Train", 25.0)], 40.0))
 

@@ -11,7 +11,7 @@ from tests.slipway.recorded import COMMIT, START
 
 ENDPOINT = "flight-delays-production"
 PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/flight-delays/3"
-REPORT = "s3://data/evaluations/3f2a/challenger/evaluation.json"
+EVALUATION = "s3://data/evaluations/3f2a/challenger/evaluation.json"
 SAMPLES = {"columns": ["carrier"], "records": [{"carrier": "AA"}, {"carrier": "UA"}], "predictions": [0.1, 0.2]}
 
 
@@ -38,7 +38,7 @@ def answers(**more: Any) -> dict[str, Any]:
                 "ValidationStatuses": []
             },
             "MetadataProperties": {"CommitId": COMMIT},
-            "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": REPORT}}},
+            "CustomerMetadataProperties": {"evaluation_uri": EVALUATION},
         },
         "GetObject": lambda _: body({"metrics": {"roc_auc": 0.64, "log_loss": None}, "rows": 10}),
         **more,
@@ -155,13 +155,23 @@ def test_a_body_that_sagemaker_would_refuse_is_not_sent() -> None:
     [
         (b"0.1\n0.2\n", "text/csv", [0.1, 0.2]),
         (b'{"predictions": [0.1, 0.2]}', "application/json", [0.1, 0.2]),
+        (b"0.1,0.9\n1.0,0.0\n", "text/csv", [(0.1, 0.9), (1.0, 0.0)]),
+        (b'{"predictions": [[0.1, 0.9], [1, 0]]}', "application/json", [(0.1, 0.9), (1.0, 0.0)]),
     ],
 )
-def test_predictions_are_read_in_both_formats(answer: bytes, content_type: str, values: list[float]) -> None:
+def test_predictions_are_read_in_both_formats(
+    answer: bytes, content_type: str, values: list[float | tuple[float, ...]]
+) -> None:
     assert predictions(answer, content_type) == values
 
 
-@pytest.mark.parametrize("answer", [b"<html>", b"[1]", b'{"predictions": null}', b'{"predictions": ["late"]}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>", b"[1]", b'{"predictions": null}', b'{"predictions": ["late"]}', b'{"predictions": [[]]}',
+        b'{"predictions": [["late"]]}', b'{"predictions": [[[0.1, 0.9]]]}',
+    ],
+)  # fmt: skip
 def test_an_answer_that_is_no_list_of_predictions_is_refused(answer: bytes) -> None:
     with pytest.raises(EndpointError, match="not a list of predictions"):
         predictions(answer, "application/json")

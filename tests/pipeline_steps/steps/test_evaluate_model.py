@@ -1,18 +1,23 @@
 """Challenger and champion are scored on the same holdout, each by its own code, and the gate's answer is kept."""
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pipeline_steps import publishing
 from pipeline_steps.aws import Aws
-from pipeline_steps.documents import EvaluationReport, PromotionDecision, Samples
+from pipeline_steps.documents import Comparison, EvaluationReport, PromotionDecision, Samples
 from pipeline_steps.errors import DocumentError, JobError
 from pipeline_steps.gate import FIRST_RUN_NOTE
+from pipeline_steps.report.html import render_html
+from pipeline_steps.scoring import Model, evaluation_request, slice_argument
 from pipeline_steps.steps import evaluate_model
-from settings import Settings
+from settings import Settings, SliceColumn
 from tests.pipeline_steps.doubles import (
     BUCKET,
     COMMIT_ID,
@@ -33,6 +38,8 @@ CHAMPION_MODEL_URI = f"s3://{BUCKET}/models/older/output/model.tar.gz"
 CHALLENGER_MODEL_URI = f"s3://{BUCKET}/models/{EXECUTION_ID}/output/model.tar.gz"
 PRODUCTION = "flight-delays-production"
 CHAMPION_SHA256 = "c4" * 32
+TRAINING_JOB = "flight-delays-train-0f9e8d7c"
+RECORDS = 1500
 SAMPLES = {"columns": ["temp", "dest"], "records": [{"temp": 1.0, "dest": "BOS"}], "predictions": [0.25]}
 
 
@@ -45,6 +52,8 @@ def inputs(tmp_path: Path) -> evaluate_model.Inputs:
         model_data_uri=CHALLENGER_MODEL_URI,
         model_sha256=MODEL_SHA256,
         dataset_uri=f"s3://{BUCKET}/datasets/{EXECUTION_ID}/",
+        data_version="ab" * 32,
+        training_job_name=TRAINING_JOB,
         data_bucket=BUCKET,
         processing_role_arn=ROLE_ARN,
         key_arn=KEY_ARN,
@@ -53,19 +62,51 @@ def inputs(tmp_path: Path) -> evaluate_model.Inputs:
     )
 
 
-def put_scores(aws: Aws, role: str, roc_auc: float, log_loss: float = 0.6, **more: str) -> None:
+@pytest.fixture(autouse=True)
+def training_job(aws: Aws, settings: Settings) -> None:
+    """The job that trained the challenger."""
+    aws.sagemaker.create_training_job(
+        TrainingJobName=TRAINING_JOB,
+        AlgorithmSpecification={"TrainingImage": IMAGE_URI, "TrainingInputMode": "File"},
+        RoleArn=ROLE_ARN,
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/models/"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        HyperParameters={"trees": "200"},
+    )
+
+
+@pytest.fixture(autouse=True)
+def plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second; one test here lets it be."""
+    monkeypatch.setattr(publishing, "render_html", lambda evidence: f"<html>{evidence.decision.verdict}</html>")
+
+
+def put_scores(aws: Aws, role: str, distance: float, *, records: int = RECORDS, **more: Any) -> None:
+    """An evaluation whose predictions for late and punctual flights are a distance apart, the rest being chance."""
+    random = np.random.default_rng(3)
+    labels = (random.random(records) < 0.3).astype(float)
+    predictions = np.clip(0.2 + distance * labels + random.normal(0, 0.1, records), 0, 1)
     sha256 = {"challenger": MODEL_SHA256, "champion": CHAMPION_SHA256}[role]
-    scores = {"metrics": {"roc_auc": roc_auc, "log_loss": log_loss}, "rows": 1400, "model_sha256": sha256, **more}
-    put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/evaluation.json", scores)
-    put_json(aws, f"evaluations/{EXECUTION_ID}/{role}/samples.json", SAMPLES)
+    scores = {"task": "binary", "metrics": {"model_mib": 1.5}, "rows": records, "model_sha256": sha256, **more}
+    file = io.BytesIO()
+    np.savez(file, label=labels, prediction=predictions)
+    folder = f"evaluations/{EXECUTION_ID}/{role}"
+    aws.s3.put_object(Bucket=BUCKET, Key=f"{folder}/predictions.npz", Body=file.getvalue())
+    put_json(aws, f"{folder}/evaluation.json", scores)
+    put_json(aws, f"{folder}/samples.json", SAMPLES)
+
+
+def read_text(aws: Aws, name: str) -> str:
+    return aws.read_text(f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/{name}")
 
 
 @pytest.fixture
 def champion_arn(aws: Aws, bucket: str) -> str:
     """The package that production serves; both models have their scores."""
     keep_environments(aws.sagemaker)
-    put_scores(aws, "challenger", 0.65)
-    put_scores(aws, "champion", 0.64)
+    put_scores(aws, "challenger", 0.15)
+    put_scores(aws, "champion", 0.12)
     serve_model_package(aws, "flight-delays-staging", image_uri="other", model_data_uri=f"s3://{BUCKET}/other")
     return serve_champion(aws, SLIPWAY_MODEL_SHA256=CHAMPION_SHA256)
 
@@ -96,9 +137,9 @@ def input_uris(aws: Aws, job: str) -> dict[str, str]:
 
 
 def test_the_request_is_complete(settings: Settings, inputs: evaluate_model.Inputs) -> None:
-    model = evaluate_model.Model("champion", CHAMPION_IMAGE_URI, CHAMPION_MODEL_URI, CHAMPION_SHA256, "arn")
+    model = Model("champion", CHAMPION_IMAGE_URI, CHAMPION_MODEL_URI, CHAMPION_SHA256, "arn")
 
-    request = evaluate_model.evaluation_request(settings, inputs, model)
+    request = evaluation_request(settings, inputs, model)
 
     assert (request.name, request.label) == ("flight-delays-evaluate-champion-0f9e8d7c", "champion")
     assert request.body == {
@@ -151,15 +192,43 @@ def test_the_request_is_complete(settings: Settings, inputs: evaluate_model.Inpu
     }
 
 
+@pytest.mark.parametrize(
+    ("column", "argument"),
+    [
+        (SliceColumn(column="carrier"), "--slice=carrier"),
+        (SliceColumn(column="air time", bands=(-0.5, 100.25, 1e6)), "--slice=air time:-0.5,100.25,1000000"),
+    ],
+)
+def test_the_container_is_told_of_the_slices(column: SliceColumn, argument: str) -> None:
+    assert slice_argument(column) == argument
+
+
+def test_the_challengers_code_slices_the_holdout_and_the_champions_need_not_know_how(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
+) -> None:
+    slices = settings.evaluation.slices.model_copy(update={"by": (SliceColumn(column="origin"),)})
+    evaluation = settings.evaluation.model_copy(update={"slices": slices})
+
+    evaluate_model.run(aws, settings.model_copy(update={"evaluation": evaluation}), inputs)
+
+    arguments = {
+        job: aws.sagemaker.describe_processing_job(ProcessingJobName=job)["AppSpecification"]["ContainerArguments"]
+        for job in jobs(aws)
+    }
+    assert arguments == {
+        "flight-delays-evaluate-challenger-0f9e8d7c": ["evaluate", "--slice=origin"],
+        "flight-delays-evaluate-champion-0f9e8d7c": ["evaluate"],
+    }
+
+
 def test_both_models_are_scored_and_the_documents_written(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exports = evaluate_model.run(aws, settings, inputs)
 
-    assert exports == {
-        "VERDICT": "Accepted",
-        "SUMMARY": "Accepted: roc_auc 0.6500 (champion 0.6400), log_loss 0.6000, on 1400 holdout rows",
-    }
+    assert exports["VERDICT"] == "Accepted"
+    assert exports["SUMMARY"].startswith("Accepted: roc_auc 0.8421 (champion 0.7872), log_loss 0.")
+    assert exports["SUMMARY"].endswith(f"on {RECORDS} holdout records")
     assert input_uris(aws, "flight-delays-evaluate-challenger-0f9e8d7c")["model"] == CHALLENGER_MODEL_URI
     assert input_uris(aws, "flight-delays-evaluate-champion-0f9e8d7c")["model"] == CHAMPION_MODEL_URI
     challenger = EvaluationReport.read(inputs.documents_dir, "challenger")
@@ -168,44 +237,105 @@ def test_both_models_are_scored_and_the_documents_written(
     assert (champion.image_uri, champion.model_package_arn) == (CHAMPION_IMAGE_URI, champion_arn)
     assert (challenger.model_sha256, champion.model_sha256) == (MODEL_SHA256, CHAMPION_SHA256)
     assert challenger.evaluation_uri == f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/challenger/evaluation.json"
+    primary = Comparison.read(inputs.documents_dir, "comparison").primary
+    assert primary is not None and primary.difference is not None
+    assert primary.difference.value == pytest.approx(0.8421 - 0.7872, abs=1e-4)
     assert PromotionDecision.read(inputs.documents_dir, "decision").verdict == "Accepted"
     assert json.loads((inputs.documents_dir / "samples.json").read_text()) == SAMPLES
-    assert (
-        "metric          challenger      champion    difference\n"
-        "roc_auc             0.6500        0.6400       +0.0100\n"
-        "log_loss            0.6000        0.6000       +0.0000\n"
-        "holdout rows          1400          1400\n"
-        "Accepted\n"
-        "The challenger's roc_auc"
-    ) in capsys.readouterr().out.replace("The challenger was scored on 1400 holdout rows; at least 1 is needed.\n", "")
+    log = capsys.readouterr().out
+    assert "metric                        challenger      champion    difference              interval" in log
+    assert "roc_auc                           0.8421        0.7872       +0.0550    +0.0504 to +0.0595" in log
+
+
+def test_the_report_is_beside_the_documents_and_where_the_registry_finds_it(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "render_html", render_html)
+    put_json(aws, f"datasets/{EXECUTION_ID}/manifest.json", {"data_version": "ab" * 32, "rows": ROWS, "label": "late"})
+
+    exports = evaluate_model.run(aws, settings, inputs)
+
+    page = read_text(aws, "report.html")
+    for told in ("Accepted", "0.8421", COMMIT_ID[:8], "trees", "200", "ab" * 6, TRAINING_JOB):
+        assert told in page
+    assert "Accepted" in read_text(aws, "report.md")
+    quality = json.loads(read_text(aws, "model_quality.json"))["binary_classification_metrics"]
+    assert quality["auc"]["value"] == pytest.approx(0.8421, abs=1e-4)
+    for name in ("report.html", "report.md", "model_quality.json"):
+        assert (inputs.documents_dir / name).read_text() == read_text(aws, name)
+    assert len(exports["APPROVAL_TEXT"]) <= 400
+    assert exports["APPROVAL_TEXT"].startswith("Accepted: roc_auc 0.84")
+
+
+ROWS = {"train": 9000, "validation": 1000, "holdout": RECORDS}
+
+
+def test_a_data_set_without_a_readable_manifest_is_reported_without_it(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Accepted"
+    assert f"the report goes without {inputs.dataset_uri}manifest.json: could not read" in capsys.readouterr().out
 
 
 def test_the_first_run_has_no_champion(
     aws: Aws, bucket: str, settings: Settings, inputs: evaluate_model.Inputs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_scores(aws, "challenger", 0.65)
+    put_scores(aws, "challenger", 0.15)
     stale = EvaluationReport(metrics={}, rows=0)
     stale.write(inputs.documents_dir, "champion")
 
     exports = evaluate_model.run(aws, settings, inputs)
 
-    assert exports["SUMMARY"] == "Accepted: roc_auc 0.6500 (no champion), log_loss 0.6000, on 1400 holdout rows"
+    assert exports["SUMMARY"].startswith("Accepted: roc_auc 0.8421 (no champion), ")
     assert jobs(aws) == {"flight-delays-evaluate-challenger-0f9e8d7c"}
     assert not (inputs.documents_dir / "champion.json").exists()
     assert PromotionDecision.read(inputs.documents_dir, "decision").notes == (FIRST_RUN_NOTE,)
     assert f"there is no endpoint {PRODUCTION}: no champion to compare with" in capsys.readouterr().out
 
 
+def test_an_equal_challenger_is_not_worse(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
+) -> None:
+    put_scores(aws, "challenger", 0.12)
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Accepted"
+    primary = Comparison.read(inputs.documents_dir, "comparison").primary
+    assert primary is not None and primary.difference is not None
+    assert (primary.difference.low, primary.difference.high) == (0, 0)
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_models_that_scored_other_records_are_not_compared(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_scores(aws, "champion", 0.12, records=RECORDS - 1)
+
+    assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Rejected"
+    assert EvaluationReport.read(inputs.documents_dir, "champion").failure == (
+        f"the challenger's code scored {RECORDS} records of the holdout, the champion's {RECORDS - 1}"
+    )
+
+
+@pytest.mark.usefixtures("champion_arn")
+def test_an_evaluation_that_its_own_predictions_belie_fails_the_step(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    put_scores(aws, "challenger", 0.15, metrics={"roc_auc": 0.99})
+
+    with pytest.raises(DocumentError, match=r"it says roc_auc 0.99, but its predictions give 0.842"):
+        evaluate_model.run(aws, settings, inputs)
+
+
 @pytest.mark.usefixtures("champion_arn")
 def test_a_rejection_is_a_result_and_not_a_failure_here(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
 ) -> None:
-    put_scores(aws, "challenger", 0.58, log_loss=0.9)
+    put_scores(aws, "challenger", 0.01)
 
     exports = evaluate_model.run(aws, settings, inputs)
 
     assert exports["VERDICT"] == "Rejected"
-    assert exports["SUMMARY"].startswith("Rejected: The challenger's roc_auc 0.58 is below the limit 0.6. ")
+    assert exports["SUMMARY"].startswith("Rejected: The challenger's roc_auc 0.51")
     decision = PromotionDecision.read(inputs.documents_dir, "decision")
     assert len(decision.reasons) == 3
     assert Samples.read(inputs.documents_dir, "samples").predictions == (0.25,)
@@ -256,7 +386,7 @@ def test_a_champion_whose_package_is_gone_rejects(aws: Aws, settings: Settings, 
 def test_an_endpoint_that_was_not_made_from_a_model_package_rejects(
     aws: Aws, bucket: str, settings: Settings, inputs: evaluate_model.Inputs
 ) -> None:
-    put_scores(aws, "challenger", 0.65)
+    put_scores(aws, "challenger", 0.15)
     serve_model_package(aws, PRODUCTION, image_uri="image", model_data_uri=CHAMPION_MODEL_URI, registered=False)
 
     summary = evaluate_model.run(aws, settings, inputs)["SUMMARY"]
@@ -325,7 +455,7 @@ def test_a_second_run_scores_a_model_that_was_replaced_meanwhile_anew(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, champion_arn: str
 ) -> None:
     evaluate_model.run(aws, settings, inputs)
-    put_scores(aws, "challenger", 0.65, model_sha256="0f" * 32)
+    put_scores(aws, "challenger", 0.15, model_sha256="0f" * 32)
 
     evaluate_model.run(aws, settings, dataclasses.replace(inputs, model_sha256="0f" * 32))
 
@@ -345,7 +475,7 @@ def test_a_second_run_scores_a_model_that_was_replaced_meanwhile_anew(
 def test_scores_of_another_model_than_the_challenger_fail_the_step(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, said: dict[str, Any]
 ) -> None:
-    put_scores(aws, "challenger", 0.65, **said)
+    put_scores(aws, "challenger", 0.15, **said)
 
     with pytest.raises(DocumentError, match=f"must have the scores of the model {MODEL_SHA256}, it has those of"):
         evaluate_model.run(aws, settings, inputs)
@@ -355,7 +485,7 @@ def test_scores_of_another_model_than_the_challenger_fail_the_step(
 def test_scores_of_another_model_than_the_champion_reject(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs
 ) -> None:
-    put_scores(aws, "champion", 0.64, model_sha256="0f" * 32)
+    put_scores(aws, "champion", 0.12, model_sha256="0f" * 32)
 
     assert evaluate_model.run(aws, settings, inputs)["VERDICT"] == "Rejected"
     failure = EvaluationReport.read(inputs.documents_dir, "champion").failure
@@ -374,25 +504,3 @@ def test_a_champion_that_was_registered_without_a_digest_is_scored(
     job = aws.sagemaker.describe_processing_job(ProcessingJobName="flight-delays-evaluate-champion-0f9e8d7c")
     assert not job.get("Environment")
     assert f"the champion {arn} was registered without a digest" in capsys.readouterr().out
-
-
-def test_a_summary_is_one_line_of_400_characters_at_most(settings: Settings) -> None:
-    decision = PromotionDecision(verdict="Rejected", reasons=("a\nreason " * 100,))
-    challenger = EvaluationReport(metrics={}, rows=1)
-
-    line = evaluate_model.summary(decision, challenger, None, settings.evaluation)
-
-    assert len(line) == 400
-    assert "\n" not in line
-
-
-def test_the_table_shows_what_is_missing() -> None:
-    challenger = EvaluationReport(metrics={"roc_auc": 0.65, "f1": float("nan")}, rows=10)
-    champion = EvaluationReport(metrics={"f1": 0.5}, rows=9)
-
-    assert evaluate_model.comparison_table(challenger, champion) == (
-        "metric          challenger      champion    difference\n"
-        "roc_auc             0.6500             -             -\n"
-        "f1                       -        0.5000             -\n"
-        "holdout rows            10             9"
-    )

@@ -1,14 +1,21 @@
 """Data is prepared in a job, and nothing goes on without rows."""
 
+import json
+from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
+from model_code import model, prepare
+from model_code.paths import Paths
+from model_code.split import read_split
 from pipeline_steps.aws import Aws
 from pipeline_steps.documents import DatasetManifest, SplitRows
 from pipeline_steps.errors import DataError, DocumentError, JobError
 from pipeline_steps.steps import prepare_data
 from settings import Settings, TimeSplit
+from tests.model_code.conftest import SPLIT, synthetic_flights, synthetic_weather
 from tests.pipeline_steps.doubles import (
     BUCKET,
     COMMIT_ID,
@@ -28,7 +35,11 @@ INPUTS = prepare_data.Inputs(
     processing_role_arn=ROLE_ARN,
     key_arn=KEY_ARN,
 )
-MANIFEST = {"data_version": "ab" * 32, "rows": {"train": 80, "validation": 7, "holdout": 14}, "columns": ["dep_delay"]}
+MANIFEST = {
+    "data_version": "ab" * 32,
+    "rows": {"train": 80, "validation": 7, "holdout": 14},
+    "columns": {"dep_delay": "Int64"},
+}
 
 
 @pytest.fixture
@@ -162,6 +173,46 @@ def test_a_manifest_that_cannot_be_read_is_named(aws: Aws, settings: Settings) -
 
     with pytest.raises(DocumentError, match=r"manifest.json is no DatasetManifest: data_version .*rows.train"):
         prepare_data.run(aws, settings, INPUTS)
+
+
+def test_what_the_container_writes_is_read_whole(tmp_path: Path) -> None:
+    """The two share no code, so that this is the one place where they meet."""
+    for name, table in (("flights", synthetic_flights()), ("weather", synthetic_weather())):
+        (tmp_path / "processing/input/raw" / name).mkdir(parents=True)
+        table.write_parquet(tmp_path / "processing/input/raw" / name / "2013-01.parquet")
+    prepare.run(Paths(tmp_path), read_split(SPLIT))
+    text = (tmp_path / "processing/output/dataset/manifest.json").read_text()
+
+    manifest = DatasetManifest.parse(text, "manifest.json")
+
+    written = json.loads(text)
+    assert manifest.model_dump(mode="json", exclude_none=True) == written | {"summary": ANY}
+    assert manifest.summary["train"]["carrier"].top == written["summary"]["train"]["carrier"]["top"]
+    assert manifest.summary["holdout"]["distance"].mean == written["summary"]["holdout"]["distance"]["mean"]
+    assert set(manifest.columns) == {*model.COLUMNS, "flight", model.LABEL}
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"columns": {"a\nb": "Int64"}}, "columns"),
+        ({"columns": {f"x{n}": "Int64" for n in range(1001)}}, "columns .* at most 1000 items"),
+        ({"files": {"a": "no digest"}}, "files.a"),
+        ({"summary": {"test": {}}}, "summary.test"),
+        ({"summary": {"train": {"x": {"missing": 1.5}}}}, "summary.train.x.missing"),
+        ({"windows": {"train": ["2013"]}}, "windows.train"),
+    ],
+    ids=["two lines", "too many", "digest", "another split", "no share", "half a window"],
+)
+def test_a_manifest_that_no_report_could_show_is_refused(more: dict[str, Any], fault: str) -> None:
+    with pytest.raises(DocumentError, match=fault):
+        DatasetManifest.parse(json.dumps({**MANIFEST, **more}), "manifest.json")
+
+
+def test_an_older_manifest_is_read() -> None:
+    manifest = DatasetManifest.parse(json.dumps({name: MANIFEST[name] for name in ("data_version", "rows")}), "m")
+
+    assert (manifest.columns, manifest.summary, manifest.windows, manifest.file_count) == ({}, {}, None, None)
 
 
 @pytest.mark.usefixtures("_raw_data")

@@ -1,7 +1,9 @@
 """A model is registered with its evidence, once, and a rejected one with the reasons against it."""
 
 import dataclasses
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,19 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pipeline_steps.aws import Aws
-from pipeline_steps.documents import EvaluationReport, PromotionDecision
+from pipeline_steps.documents import (
+    Comparison,
+    Curves,
+    CurvesOfBoth,
+    Estimate,
+    EvaluationReport,
+    MetricComparison,
+    PromotionDecision,
+)
 from pipeline_steps.errors import AwsError, DocumentError, PromotionError
 from pipeline_steps.jobs import run_jobs
 from pipeline_steps.steps import register_model, train_model
+from pipeline_steps.training_record import TrainingRecord
 from settings import Settings
 from tests.pipeline_steps.doubles import (
     BUCKET,
@@ -38,6 +49,33 @@ CHAMPION_ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flight-de
 CHALLENGER = EvaluationReport(metrics={"roc_auc": 0.65}, rows=1400, evaluation_uri=EVALUATION_URI)
 CHAMPION = EvaluationReport(metrics={"roc_auc": 0.64}, rows=1400, model_package_arn=CHAMPION_ARN)
 ACCEPTED = PromotionDecision(verdict="Accepted", reasons=("The challenger's roc_auc 0.65 is at least the limit 0.6.",))
+COMPARISON = Comparison(
+    task="binary",
+    records=1400,
+    confidence=0.95,
+    resamples=1000,
+    seed=1,
+    metrics=(
+        MetricComparison(
+            name="roc_auc",
+            goal="maximize",
+            challenger=Estimate(value=0.65),
+            difference=Estimate(value=0.01),
+            primary=True,
+        ),
+    ),
+    curves=CurvesOfBoth(challenger=Curves()),
+)
+TRAINING = TrainingRecord(
+    name=JOB,
+    arn=f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{JOB}",
+    created=datetime(2026, 11, 21, tzinfo=UTC),
+    hyperparameters={"trees": "200"},
+    metrics={},
+    seconds=120,
+    billable_seconds=0,
+)
+REPORT_URI = f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/report.html"
 REJECTED = PromotionDecision(verdict="Rejected", reasons=("roc_auc is below 0.6.", "log_loss is above 0.7."))
 
 
@@ -53,6 +91,7 @@ def inputs(tmp_path: Path) -> register_model.Inputs:
         dataset_uri=DATASET_URI,
         data_version="ab" * 32,
         training_job_name=JOB,
+        data_bucket=BUCKET,
         model_package_group=GROUP,
         documents_dir=tmp_path,
     )
@@ -77,8 +116,20 @@ def _trained(aws: Aws, settings: Settings) -> None:
     run_jobs(aws, [train_model.training_request(settings, training)])
 
 
+def evidence(
+    decision: PromotionDecision,
+    champion: EvaluationReport | None = None,
+    challenger: EvaluationReport = CHALLENGER,
+    comparison: Comparison = COMPARISON,
+) -> register_model.Evidence:
+    return register_model.Evidence(
+        challenger=challenger, champion=champion, comparison=comparison, decision=decision, training=TRAINING
+    )
+
+
 def write_documents(directory: Path, decision: PromotionDecision, champion: EvaluationReport | None = None) -> None:
     CHALLENGER.write(directory, "challenger")
+    COMPARISON.write(directory, "comparison")
     decision.write(directory, "decision")
     if champion is not None:
         champion.write(directory, "champion")
@@ -89,10 +140,18 @@ def packages(aws: Aws) -> list[dict[str, Any]]:
     return [aws.sagemaker.describe_model_package(ModelPackageName=entry["ModelPackageArn"]) for entry in summaries]
 
 
-def test_the_request_is_complete(settings: Settings, inputs: register_model.Inputs) -> None:
-    evidence = register_model.Evidence(CHALLENGER, CHAMPION, ACCEPTED)
+def statistics(uri: str) -> dict[str, Any]:
+    return {"Statistics": {"ContentType": "application/json", "S3Uri": uri}}
 
-    assert register_model.package_request(settings, inputs, evidence) == {
+
+def test_the_request_is_complete(settings: Settings, inputs: register_model.Inputs) -> None:
+    request = register_model.package_request(settings, inputs, evidence(ACCEPTED, CHAMPION))
+
+    card = request.pop("ModelCard")
+    assert card["ModelCardStatus"] == "PendingReview"
+    details = json.loads(card["ModelCardContent"])["additional_information"]["custom_details"]
+    assert (details["verdict"], details["champion"], details["report"]) == ("Accepted", CHAMPION_ARN, REPORT_URI)
+    assert request == {
         "ModelPackageGroupName": GROUP,
         "ModelPackageDescription": f"{OF_THIS_EXECUTION} The challenger's roc_auc 0.65 is at least the limit 0.6.",
         "InferenceSpecification": {
@@ -108,21 +167,31 @@ def test_the_request_is_complete(settings: Settings, inputs: register_model.Inpu
             "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large", "ml.m5.xlarge"],
         },
         "MetadataProperties": {"CommitId": COMMIT_ID, "GeneratedBy": JOB},
-        "ModelMetrics": {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": EVALUATION_URI}}},
+        "ModelMetrics": {
+            "ModelQuality": statistics(f"s3://{BUCKET}/evaluations/{EXECUTION_ID}/model_quality.json"),
+            "ModelDataQuality": statistics(f"{DATASET_URI}baseline.json"),
+        },
+        "DriftCheckBaselines": {"ModelDataQuality": statistics(f"{DATASET_URI}baseline.json")},
         "CustomerMetadataProperties": {
             "execution": EXECUTION_ID,
             "commit": COMMIT_ID,
             "training_job": JOB,
+            "training_seconds": "120",
+            "billable_seconds": "0",
             "image_digest": f"sha256:{'a1' * 32}",
             "model_sha256": MODEL_SHA256,
             "model_archive_sha256": MODEL_ARCHIVE_SHA256,
             "dataset_uri": DATASET_URI,
             "data_version": "ab" * 32,
+            "task": "binary",
             "verdict": "Accepted",
             "primary_metric": "roc_auc",
             "primary_metric_value": "0.65",
+            "primary_metric_difference": "0.01",
             "holdout_rows": "1400",
             "champion": CHAMPION_ARN,
+            "evaluation_uri": EVALUATION_URI,
+            "report_uri": REPORT_URI,
         },
         "ModelApprovalStatus": "Approved",
         "ModelLifeCycle": {"Stage": "Staging", "StageStatus": "PendingApproval"},
@@ -130,9 +199,10 @@ def test_the_request_is_complete(settings: Settings, inputs: register_model.Inpu
 
 
 def test_a_rejected_model_cannot_be_deployed(settings: Settings, inputs: register_model.Inputs) -> None:
-    request = register_model.package_request(settings, inputs, register_model.Evidence(CHALLENGER, None, REJECTED))
+    request = register_model.package_request(settings, inputs, evidence(REJECTED))
 
     assert request["ModelApprovalStatus"] == "Rejected"
+    assert request["ModelCard"]["ModelCardStatus"] == "Draft"
     assert request["ModelLifeCycle"] == {"Stage": "Development", "StageStatus": "Rejected"}
     assert "champion" not in request["CustomerMetadataProperties"]
 
@@ -144,9 +214,9 @@ def test_the_request_keeps_the_limits_of_sagemakers_own_model(
     primary = settings.evaluation.primary.model_copy(update={"metric": hostile})
     policy = settings.evaluation.model_copy(update={"primary": primary})
     challenger = CHALLENGER.model_copy(update={"metrics": {hostile: 1e-300}})
-    evidence = register_model.Evidence(challenger, CHAMPION, ACCEPTED)
+    changed = settings.model_copy(update={"evaluation": policy})
 
-    request = register_model.package_request(settings.model_copy(update={"evaluation": policy}), inputs, evidence)
+    request = register_model.package_request(changed, inputs, evidence(ACCEPTED, CHAMPION, challenger))
 
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateModelPackage").input_shape
@@ -157,6 +227,22 @@ def test_the_request_keeps_the_limits_of_sagemakers_own_model(
     assert all(len(key) <= limits.key.metadata["max"] for key in properties)
     assert all(1 <= len(value) <= limits.value.metadata["max"] for value in properties.values())
     assert all(re.fullmatch(r"[\w\s.:/=+\-@]*", value) for value in properties.values())
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        COMPARISON.model_copy(update={"metrics": ()}),
+        COMPARISON.model_copy(update={"metrics": (COMPARISON.metrics[0].model_copy(update={"difference": None}),)}),
+    ],
+    ids=["not measured", "no champion"],
+)
+def test_a_difference_that_is_not_known_is_left_out(
+    settings: Settings, inputs: register_model.Inputs, comparison: Comparison
+) -> None:
+    properties = register_model.metadata(settings, inputs, evidence(ACCEPTED, comparison=comparison))
+
+    assert "primary_metric_difference" not in properties
 
 
 def test_an_accepted_model_is_registered_as_fit_to_deploy(
@@ -195,7 +281,7 @@ def test_a_description_has_1024_characters_at_most(
     reason = "x" * (1024 - len(f"{OF_THIS_EXECUTION} ") + more)
     decision = PromotionDecision(verdict="Accepted", reasons=(reason,))
 
-    request = register_model.package_request(settings, inputs, register_model.Evidence(CHALLENGER, None, decision))
+    request = register_model.package_request(settings, inputs, evidence(decision))
 
     assert len(request["ModelPackageDescription"]) == 1024
     assert request["ModelPackageDescription"].endswith(ending)

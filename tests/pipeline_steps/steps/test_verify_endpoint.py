@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_steps.aws import Aws
 from pipeline_steps.clock import SYSTEM_CLOCK
-from pipeline_steps.documents import Samples
+from pipeline_steps.documents import Prediction, Samples
 from pipeline_steps.errors import DocumentError, VerificationError, WaitTimeoutError
 from pipeline_steps.serving import wait_until_in_service
 from pipeline_steps.steps import verify_endpoint
@@ -141,6 +141,33 @@ def test_predictions_must_agree_closely(
 
 def test_predictions_may_differ_by_the_tolerance_itself() -> None:
     assert verify_endpoint.disagreements([0.0, 0.0], [1e-6, -1.0000001e-6]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("offline", "answered", "wrong"),
+    [
+        ([(0.25, 0.75)], [(0.25, 0.75)], []),
+        ([(0.25, 0.75), (0.5, 0.5)], [(0.25, 0.75), (0.5, 0.500002)], [1]),
+        ([(0.25, 0.75)], [(0.25, float("nan"))], [0]),
+        ([(0.25, 0.75)], [(0.25, 0.75, 0.0)], [0]),
+        ([(0.25, 0.75)], [0.75], [0]),
+        ([0.75], [(0.25, 0.75)], [0]),
+    ],
+    ids=["same", "second record", "NaN", "a class more", "a number alone", "classes for a number"],
+)
+def test_the_probabilities_of_all_classes_must_agree(
+    offline: list[Prediction], answered: list[Prediction], wrong: list[int]
+) -> None:
+    assert verify_endpoint.disagreements(offline, answered) == wrong
+
+
+@pytest.mark.parametrize(
+    ("answer", "content_type"),
+    [("0.25,0.75\n1.0,0.0\n", CSV), ('{"predictions": [[0.25, 0.75], [1, 0]]}', JSON)],
+    ids=["csv", "json"],
+)
+def test_an_answer_can_hold_a_probability_for_each_class(answer: str, content_type: str) -> None:
+    assert verify_endpoint.parse_predictions(answer, content_type) == [(0.25, 0.75), (1.0, 0.0)]
 
 
 def test_a_batch_in_another_order_is_noticed(
