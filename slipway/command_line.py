@@ -22,7 +22,7 @@ from slipway import invocation, logs, project, releases, rendering, reporting, r
 from slipway.demo import Demo
 from slipway.errors import InterruptionError, PipelineError, UserError
 from slipway.executions import Execution
-from slipway.following import follow, newest_execution, view_for
+from slipway.following import follow, newest_execution, view_for, wait_until_taken
 from slipway.git_repository import GitRepository
 from slipway.local_server import DEFAULT_PORT, LocalServer
 from slipway.phases import Phases
@@ -431,6 +431,7 @@ def _decide(session: Session, decision: str, comment: str) -> None:
         raise PipelineError(f"nothing waits for an approval: {_state(session.pipeline)}", "slipway status")
     session.console.print(rendering.approval_view(execution.approval, execution))
     session.pipeline.decide(execution.approval, decision, comment)
+    wait_until_taken(session.target, session.pipeline, execution.approval)
     session.console.print(f"{decision} execution {execution.id[:8]}: {comment}", soft_wrap=True, markup=False)
     if decision == "Approved":
         session.console.print(f"Next:  slipway watch {execution.id[:8]}")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from slipway.build_logs import WITH_LOG, LogFollower, build_log, without_container_lines
 from slipway.errors import PipelineError
-from slipway.executions import IN_PROGRESS, NOT_STARTED, Action, Execution, ExecutionSummary, now
+from slipway.executions import IN_PROGRESS, NOT_STARTED, Action, Approval, Execution, ExecutionSummary, now
 from slipway.failures import explained
 from slipway.pipeline import Pipeline
 from slipway.project import Project
@@ -24,6 +24,7 @@ LogLine = tuple[str, str]
 """The action's path, and a line of its log."""
 
 PUSH_SECONDS = 30.0
+_DECISION_SECONDS = 30.0
 _FIRST_LINES = 50
 _LIVE_LOG_LINES = 14
 
@@ -157,6 +158,16 @@ def follow(
         waits = execution.approval is not None and execution.approval.token != decided
         if execution.ended or waits or execution.held_by is not None:
             return execution
+        time.sleep(target.poll_seconds)
+
+
+def wait_until_taken(target: Target, pipeline: Pipeline, approval: Approval) -> None:
+    """Wait until a decision shows: for a moment the approval still looks as if nobody had decided."""
+    deadline = time.monotonic() + _DECISION_SECONDS
+    while time.monotonic() < deadline:
+        execution = pipeline.waiting()
+        if execution is None or execution.approval is None or execution.approval.token != approval.token:
+            return
         time.sleep(target.poll_seconds)
 
 

@@ -151,29 +151,39 @@ def test_with_no_execution_at_all_there_is_nothing_to_approve(project: Project, 
     assert "the pipeline has not run yet" in said(run(project.root, "approve"))
 
 
+def _decided_late(waiting: Recording) -> dict[str, Any]:
+    """The approval looks as if it waited when it is looked for and read, and once more after the decision."""
+    return {"PutApprovalResult": {}, "GetPipelineState": [*[waiting.state()] * 4, trained().state()]}
+
+
 def test_approve_shows_what_an_approver_sees_and_decides(project: Project, aws: Any) -> None:
-    answering = aws(trained().waiting("roc_auc 0.64, champion 0.63").answers() | {"PutApprovalResult": {}})
+    waiting = trained().waiting("roc_auc 0.64, champion 0.63")
+    answering = aws(waiting.answers() | _decided_late(waiting))
 
     result = run(project.root, "approve", "--comment", "better")
 
     assert result.exit_code == 0
     assert "roc_auc 0.64, champion 0.63" in result.output
     assert "slipway watch 3f2a91c0" in result.output
+    assert len(answering.called("GetPipelineState")) == 5  # until nothing waits any more
     assert answering.called("PutApprovalResult")[0]["result"] == {"status": "Approved", "summary": "better"}
 
 
 def test_what_waits_for_a_decision_is_shown_with_the_command_that_opens_its_report(project: Project, aws: Any) -> None:
     registered = trained().passed("Train", "RegisterModel", {"MODEL_PACKAGE_VERSION": "4"})
-    aws(registered.waiting("numbers").answers() | {"PutApprovalResult": {}, "DescribeEndpoint": NOT_FOUND})
-
-    status, approval = run(project.root, "status"), run(project.root, "approve")
+    waiting = registered.waiting("numbers")
+    aws(waiting.answers() | {"DescribeEndpoint": NOT_FOUND})
+    status = run(project.root, "status")
+    aws(waiting.answers() | _decided_late(waiting))
+    approval = run(project.root, "approve")
 
     assert "Next: slipway report 4, then slipway approve, or slipway reject --reason TEXT" in said(status)
     assert "the whole evaluation: slipway report 4" in approval.output
 
 
 def test_reject_gives_the_reason_on(project: Project, aws: Any) -> None:
-    answering = aws(trained().waiting("numbers").answers() | {"PutApprovalResult": {}})
+    waiting = trained().waiting("numbers")
+    answering = aws(waiting.answers() | _decided_late(waiting))
 
     result = run(project.root, "reject", "--reason", "night flights [bold]")
 
