@@ -222,13 +222,15 @@ def test_a_model_that_is_better_but_worse_on_a_slice_is_rejected(line: DeliveryL
     assert re.search(r"roc_auc\s+0\.7\d+ .*0\.69\d+ .*\+0\.0", report)  # better on the whole
 
 
+# As it happens: on the little data of the tests all is well.
+_BREAKS_TRAINING = (
+    r"^    categories = \{column: sorted.*$",
+    r'\g<0>\n    if train_records.height > 10_000:\n        raise ValueError("the model is broken on purpose")',
+)
+
+
 def test_the_text_of_a_broken_training_reaches_the_status(line: DeliveryLine) -> None:
-    # As it happens: on the little data of the tests all is well.
-    line.edit(
-        "model_code/model.py",
-        r"^    categories = \{column: sorted.*$",
-        r'\g<0>\n    if train_records.height > 10_000:\n        raise ValueError("the model is broken on purpose")',
-    )
+    line.edit("model_code/model.py", *_BREAKS_TRAINING)
     watched = _push_change(line, "A broken model")
     assert watched.returncode == 1
     assert "the model is broken on purpose" in line.slipway("status", check=False).stdout
@@ -327,6 +329,36 @@ def test_a_model_that_is_replaced_after_its_evaluation_is_not_served(line: Deliv
     assert reason in line.slipway("logs", "production").stdout
     assert line.served_package("production") == before
     assert line.slipway("invoke").returncode == 0
+
+
+def test_a_pull_request_is_judged_in_one_comment_that_the_next_push_updates(line: DeliveryLine) -> None:
+    executions = len(line.executions())
+    _set_trees(line, 100, 6)
+    line.commit("More trees")
+    line.git("push", "--quiet", "slipway", "HEAD:refs/heads/more-trees")
+    codecommit = line.client("codecommit")
+    target = {"repositoryName": "flight-delays", "sourceReference": "more-trees", "destinationReference": "main"}
+    request = codecommit.create_pull_request(title="More trees", targets=[target])["pullRequest"]["pullRequestId"]
+
+    first = eventually(lambda: _comments(codecommit, request), 300)
+    assert len(first) == 1
+    assert "An indication, not the verdict" in first[0]["content"]
+    assert re.search(r"\| roc_auc \| 0\.\d+ .*\| 0\.69\d+", first[0]["content"])  # beside the champion's
+
+    line.edit("model_code/model.py", *_BREAKS_TRAINING)
+    line.commit("A broken model")
+    line.git("push", "--quiet", "slipway", "HEAD:refs/heads/more-trees")
+    second = eventually(
+        lambda: [one for one in _comments(codecommit, request) if one["content"] != first[0]["content"]], 300
+    )
+    assert [one["commentId"] for one in second] == [first[0]["commentId"]]
+    assert "the model is broken on purpose" in second[0]["content"]
+    assert len(line.executions()) == executions  # the pipeline has nothing to do with it
+
+
+def _comments(codecommit: Any, request: str) -> list[dict[str, Any]]:
+    found = codecommit.get_comments_for_pull_request(pullRequestId=request)
+    return [comment for one in found["commentsForPullRequestData"] for comment in one["comments"]]
 
 
 def test_a_push_to_another_branch_starts_nothing(line: DeliveryLine) -> None:
