@@ -38,6 +38,13 @@ def _hostile_names(canary: Path) -> list[str]:
     return [f"$({run})", f"`{run}`", f"; {run} #", "two\nlines", "'quoted' \"twice\"", "--output=canary", "\x1b[2J"]
 
 
+def _keep_few_tests(line: DeliveryLine) -> None:
+    """A part of the tests of model code for the Test stage: all of them would run at each of the commits here."""
+    for file in (line.folder / "tests" / "model_code").glob("test_*.py"):
+        if file.name not in ("test_model.py", "test_training.py"):
+            file.unlink()
+
+
 def _make_hostile(line: DeliveryLine, canary: Path) -> None:
     for name in _hostile_names(canary):
         for folder in (line.folder, line.folder / "model_code"):
@@ -54,6 +61,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[Del
     """A deployed delivery line whose production serves a first model."""
     line = DeliveryLine.make(tmp_path_factory.mktemp("line"))
     _set_trees(line, 30, 3)
+    _keep_few_tests(line)
     _make_hostile(line, canary)
     line.slipway("up", "--port", str(line.port))
     line.push()
