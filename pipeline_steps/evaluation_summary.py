@@ -16,7 +16,7 @@ def comparison_table(comparison: Comparison) -> str:
                 metric.name,
                 _cell(metric.challenger),
                 _cell(metric.champion),
-                "-" if difference is None else f"{difference.value:+.4f}",
+                "-" if difference is None or difference.value is None else f"{difference.value:+.4f}",
                 _interval(difference),
             )
         )

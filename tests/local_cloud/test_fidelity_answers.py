@@ -124,7 +124,7 @@ def test_codebuild_answers_every_served_operation_by_its_model(cloud_server: Clo
     client.update_report_group(arn=group, tags=[{"key": "k", "value": "v"}])
     again = client.retry_build(id=build_id, idempotencyToken=f"{name}-again")["build"]["id"]
     assert client.retry_build(id=build_id, idempotencyToken=f"{name}-again")["build"]["id"] == again
-    assert name in client.list_projects(sortBy="CREATED_TIME")["projects"]
+    assert name in client.list_projects(sortBy="CREATED_TIME", sortOrder="DESCENDING")["projects"]
     assert len(client.list_builds_for_project(projectName=name)["ids"]) == 3
     client.list_builds(sortOrder="ASCENDING")
     client.update_project(name=name, description="d")
