@@ -5,7 +5,6 @@ the grant that the failure names is given back and the failed actions are retrie
 was given back is what the line needs, and each of it was missed by name. What was never asked back is listed.
 """
 
-import contextlib
 import fnmatch
 import json
 import sys
@@ -25,7 +24,7 @@ _POLL_SECONDS = 1.0
 _START_SECONDS = 15.0
 _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded")
 _STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
-_PRODUCTION, _STAGING = "flight-delays-production", "flight-delays-staging"
+_PRODUCTION = "flight-delays-production"
 _STACKS = ("flight-delays-foundation", "flight-delays-pipeline")
 
 
@@ -204,14 +203,10 @@ class Experiment:
             )
 
     def _clear_endpoints(self) -> None:
-        """An endpoint that its stack could neither look at nor delete stays when the stack is gone."""
+        """An endpoint that never came up, and that its stack could neither look at nor delete, is nobody's any more."""
         sagemaker = self._line.client("sagemaker")
-        for name in (_PRODUCTION, _STAGING):
-            try:
-                self._cloudformation.describe_stacks(StackName=name)
-            except self._cloudformation.exceptions.ClientError:
-                with contextlib.suppress(sagemaker.exceptions.ClientError):  # there is none
-                    sagemaker.delete_endpoint(EndpointName=name)
+        for endpoint in sagemaker.list_endpoints(StatusEquals="Failed")["Endpoints"]:
+            sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
 
     def _retry(self, execution: str) -> None:
         state = self._pipeline.get_pipeline_state(name="flight-delays")
