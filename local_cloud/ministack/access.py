@@ -3,6 +3,7 @@
 import importlib
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -67,6 +68,7 @@ class AccessControl:
         self._enforce = self._evaluator.enforce
         self._evaluate = self._evaluator.evaluate
         self._evaluator.enforce, self._evaluator.evaluate = self._enforced, self._evaluated
+        self._sts.register_session = one_at_a_time(self._sts.register_session)
 
     def principal(self, access_key_id: str) -> "SignedPrincipal":
         """Whoever has an access key that is known already, such as that of a request whose signature was checked.
@@ -294,3 +296,14 @@ def _is_recent(timestamp: str) -> bool:
 
 def _module(name: str) -> Any:
     return importlib.import_module(name)
+
+
+def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that changes what it walks through, for callers in several threads."""
+    lock = threading.Lock()
+
+    def locked(*arguments: Any, **named: Any) -> Any:
+        with lock:
+            return function(*arguments, **named)
+
+    return locked

@@ -4,12 +4,16 @@ import json
 import socket
 import stat
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from local_cloud_access import http_request, make_role
 from local_cloud_server import CloudServer, eventually
+
+from local_cloud.ministack.access import one_at_a_time
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy_cloud.py"))]
 BOX = "arn:aws:codepipeline:us-east-1:000000000000:box"
@@ -278,3 +282,19 @@ def test_each_distinct_decision_is_recorded_with_the_grant_that_made_it(tmp_path
         {**who, **origin, **read},
         {**who, **origin, **delete, **refused},
     ]
+
+
+def test_sessions_are_registered_one_at_a_time() -> None:
+    running, most = 0, 0
+
+    def register() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.01)
+        running -= 1
+
+    locked = one_at_a_time(register)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: locked(), range(8)))
+    assert most == 1

@@ -105,7 +105,8 @@ def test_a_missing_cli_says_how_to_install_it(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_cli_and_what_it_started(tmp_path: Path) -> None:
     cdk(tmp_path, f"echo $$ > {tmp_path}/pid; sleep 600 & echo $! > {tmp_path}/child; wait")
     code = (
-        "import sys; from pathlib import Path; from slipway.cdk import Cdk; root = Path(sys.argv[1]);"
+        "import signal, sys; from pathlib import Path; from slipway.cdk import Cdk; root = Path(sys.argv[1]);"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's background jobs ignore it
         "Cdk(root, root, {'PATH': '/usr/bin:/bin'}, None).deploy(print)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE)
