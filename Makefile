@@ -4,6 +4,7 @@
 #   make check    ruff, mypy, import-linter, and cfn-lint on the synthesized templates
 #   make audit    what every role may do and did, and what cdk-nag, cfn-lint and checkov say
 #   make experiments  the SageMaker SDK, which slipway experiment needs (700 MiB)
+#   make test-long    more models through the whole pipeline than make test has the time for
 #   make test-experiments  its tests, which ask for it
 #   make permissions  take every permission away and give back what the runs fail without (a quarter of an hour)
 #   make lock     after a change of a requirements*.in or package.json
@@ -21,7 +22,7 @@ RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECIS
 # A worker takes whole files, and the suite waits more than it computes.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments lock benchmark benchmark-gate clean
+.PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments test-long lock benchmark benchmark-gate clean
 
 setup: $(VENV)/.installed node_modules/.installed
 
@@ -75,6 +76,9 @@ build/experiments/.installed: requirements-experiments.txt $(VENV)/.installed
 	@touch $@
 
 experiments: setup build/experiments/.installed
+
+test-long: setup
+	@python -m pytest -m long tests/test_delivery_line.py
 
 test-experiments: experiments
 	@python -m pytest -m experiments tests/slipway/test_experiment_trainer.py tests/test_experiments.py

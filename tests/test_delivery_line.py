@@ -188,6 +188,7 @@ def _newest_package(line: DeliveryLine) -> dict[str, Any]:
     return package
 
 
+@pytest.mark.long
 def test_a_model_that_keeps_the_limits_but_is_worse_than_the_champion_is_rejected(line: DeliveryLine) -> None:
     _set_trees(line, 5, 2)
     assert _push_change(line, "A worse model").returncode == 1
@@ -197,6 +198,7 @@ def test_a_model_that_keeps_the_limits_but_is_worse_than_the_champion_is_rejecte
     assert _newest_package(line)["ModelApprovalStatus"] == "Rejected"
 
 
+@pytest.mark.long
 def test_the_same_model_again_differs_by_nothing_and_is_accepted(line: DeliveryLine) -> None:
     (line.folder / "NOTES.md").write_text("the same model\n")
     waiting = _push_change(line, "Notes")
