@@ -11,12 +11,13 @@ from typing import Any
 
 from pipeline_steps import names
 from pipeline_steps.champion import Champion
-from pipeline_steps.comparison.compare import ScoredModel, compare, refusal
+from pipeline_steps.comparison.compare import ScoredModel, compare
 from pipeline_steps.documents import Comparison, DatasetManifest, EvaluationReport, PromotionDecision
 from pipeline_steps.errors import DocumentError, NotFoundError
 from pipeline_steps.gate import decide_promotion
 from pipeline_steps.jobs import FinishedJob, JobRequest, run_jobs
 from pipeline_steps.model_artifact import read_digests
+from pipeline_steps.scored_champion import ScoredChampion, champion_model, read_champion
 from pipeline_steps.scoring import Model, ScoringInputs, evaluation_request, read_evaluation
 from pipeline_steps.steps import prepare_data, train_model
 from settings import Settings
@@ -106,47 +107,31 @@ class ExperimentJobs:
         sha256 = read_digests(self.aws, artifact, training.answer["TrainingEndTime"]).model
         mine = Model("challenger", image_uri, artifact, sha256, slices=self.settings.evaluation.slices.by)
         inputs = self.line.inputs(ScoringInputs, **self._given(dataset_uri=dataset.uri))
-        old = None if champion is None else _model(champion)
+        old = None if champion is None else champion_model(champion)
         known = None if old is None else self._known(replace(inputs, execution_id=dataset.execution_id), old)
         models = [mine] if old is None or known is not None else [mine, old]
         jobs = self._run([evaluation_request(self.settings, inputs, model) for model in models])
         jobs[0].require_completed()
         report, scored = read_evaluation(self.aws, inputs, mine)
         if old is None:
-            return self._judged(report, scored, None, None)
-        champions = known if known is not None else self._champion(inputs, old, jobs[1])
-        return self._judged(report, scored, *_comparable(scored, *champions))
+            return self._judged(report, scored, ScoredChampion())
+        old_scored = known if known is not None else read_champion(self.aws, inputs, old, jobs[1])
+        return self._judged(report, scored, old_scored.beside(scored))
 
-    def _known(self, inputs: ScoringInputs, champion: Model) -> tuple[EvaluationReport, ScoredModel] | None:
+    def _known(self, inputs: ScoringInputs, champion: Model) -> ScoredChampion | None:
         """The champion's scores by the execution that prepared the data; most often it was the challenger of it."""
         if champion.sha256 is None:
             return None
         for role in ("challenger", "champion"):
             with suppress(NotFoundError, DocumentError):
-                return read_evaluation(self.aws, inputs, replace(champion, role=role))
+                return ScoredChampion(*read_evaluation(self.aws, inputs, replace(champion, role=role)))
         return None
 
-    def _champion(
-        self, inputs: ScoringInputs, champion: Model, job: FinishedJob
-    ) -> tuple[EvaluationReport, ScoredModel | None]:
-        if job.failure is not None:
-            return _unscored(f"the {job.kind.noun} {job.name} {job.failure}"), None
-        try:
-            return read_evaluation(self.aws, inputs, champion)
-        except (DocumentError, NotFoundError) as error:
-            return _unscored(str(error)), None
-
-    def _judged(
-        self,
-        report: EvaluationReport,
-        scored: ScoredModel,
-        champion_report: EvaluationReport | None,
-        champion: ScoredModel | None,
-    ) -> Evaluation:
+    def _judged(self, report: EvaluationReport, scored: ScoredModel, champion: ScoredChampion) -> Evaluation:
         policy = self.settings.evaluation
-        comparison = compare(scored, champion, policy)
-        decision = decide_promotion(report, champion_report, comparison, policy)
-        return Evaluation(report, champion_report, comparison, decision)
+        comparison = compare(scored, champion.model, policy)
+        decision = decide_promotion(report, champion.report, comparison, policy)
+        return Evaluation(report, champion.report, comparison, decision)
 
     def _run(self, requests: Sequence[JobRequest]) -> list[FinishedJob]:
         return run_jobs(self.aws, [self._tagged(request) for request in requests])
@@ -158,19 +143,3 @@ class ExperimentJobs:
         commit = f"{self.commit}+" if self.is_changed else self.commit
         tags = {**self.settings.tags, TAG: self.id, "slipway:commit": commit}
         return replace(request, body={**request.body, "Tags": [{"Key": key, "Value": tags[key]} for key in tags]})
-
-
-def _model(champion: Champion) -> Model:
-    return Model("champion", champion.image_uri, champion.model_data_uri, champion.sha256, champion.model_package_arn)
-
-
-def _comparable(
-    mine: ScoredModel, report: EvaluationReport, champion: ScoredModel | None
-) -> tuple[EvaluationReport, ScoredModel | None]:
-    """The champion, or, when it cannot be compared record by record, its report with that as the failure."""
-    reason = None if champion is None else refusal(mine, champion)
-    return (report, champion) if reason is None else (report.model_copy(update={"failure": reason}), None)
-
-
-def _unscored(failure: str) -> EvaluationReport:
-    return EvaluationReport(metrics={}, rows=0, failure=failure)

@@ -15,23 +15,23 @@ out  VERDICT, SUMMARY, APPROVAL_TEXT  for the pipeline
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_steps.aws import Aws
 from pipeline_steps.champion import Champion, UnknownChampion, find_champion
 from pipeline_steps.comparison.bootstrap import RESAMPLES
-from pipeline_steps.comparison.compare import ScoredModel, compare, refusal
-from pipeline_steps.documents import Comparison, EvaluationReport, Samples
-from pipeline_steps.errors import DocumentError, NotFoundError
+from pipeline_steps.comparison.compare import ScoredModel, compare
+from pipeline_steps.documents import EvaluationReport, Samples
 from pipeline_steps.evaluation_summary import LONGEST_SUMMARY, comparison_table, summary
 from pipeline_steps.gate import decide_promotion
-from pipeline_steps.jobs import FinishedJob, run_jobs
+from pipeline_steps.jobs import run_jobs
 from pipeline_steps.progress import say
 from pipeline_steps.publishing import Judgement, Lineage, gather, publish
 from pipeline_steps.report.approval import approval_text
+from pipeline_steps.scored_champion import ScoredChampion, champion_model, read_champion, unscored
 from pipeline_steps.scoring import Model, ScoringInputs, evaluation_request, evaluation_uri, read_evaluation
-from settings import Evaluation, Settings
+from settings import Settings
 
 _TOLD_RESAMPLES = 200
 
@@ -49,14 +49,6 @@ class Inputs(ScoringInputs):
     documents_dir: Path
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """What is known of a model; `model` is None for a champion that could not be scored."""
-
-    report: EvaluationReport
-    model: ScoredModel | None
-
-
 def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     """Score both models side by side and write the documents. A Rejected is a result here: register_model fails on it.
 
@@ -65,12 +57,11 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
         DocumentError: its scores, predictions or samples cannot be read, or are of another model.
     """
     found = find_champion(aws, inputs.production_endpoint)
-    challenger, champion = _score(aws, settings, inputs, found)
-    comparison = _compare(challenger, champion, settings.evaluation)
-    report = champion.report if champion is not None else None
-    decision = decide_promotion(challenger.report, report, comparison, settings.evaluation)
+    report, challenger, champion = _score(aws, settings, inputs, found)
+    comparison = compare(challenger, champion.model, settings.evaluation, progress=_told)
+    decision = decide_promotion(report, champion.report, comparison, settings.evaluation)
     say("\n".join([comparison_table(comparison), decision.verdict, *decision.reasons, *decision.notes]))
-    judgement = Judgement(challenger.report, report, comparison, decision)
+    judgement = Judgement(report, champion.report, comparison, decision)
     _write_documents(aws, inputs, judgement)
     evidence = gather(aws, settings, judgement, _lineage(inputs, found))
     publish(aws, evidence, inputs.data_bucket, inputs.documents_dir)
@@ -96,60 +87,24 @@ def _lineage(inputs: Inputs, found: Champion | UnknownChampion | None) -> Lineag
 
 def _score(
     aws: Aws, settings: Settings, inputs: Inputs, found: Champion | UnknownChampion | None
-) -> tuple[_Scored, _Scored | None]:
+) -> tuple[EvaluationReport, ScoredModel, ScoredChampion]:
     new = Model(
         "challenger", inputs.image_uri, inputs.model_data_uri, inputs.model_sha256, slices=settings.evaluation.slices.by
     )
-    old = _model(found) if isinstance(found, Champion) else None
+    old = champion_model(found) if isinstance(found, Champion) else None
     jobs = run_jobs(aws, [evaluation_request(settings, inputs, model) for model in (new, old) if model is not None])
     jobs[0].require_completed()
-    challenger = _Scored(*read_evaluation(aws, inputs, new))
+    report, challenger = read_evaluation(aws, inputs, new)
     if old is not None:
-        return challenger, _comparable(_scored_champion(aws, inputs, old, jobs[1]), challenger)
+        return report, challenger, read_champion(aws, inputs, old, jobs[1]).beside(challenger)
     if isinstance(found, UnknownChampion):
-        return challenger, _unscored(found.reason, found.model_package_arn)
-    return challenger, None
+        return report, challenger, unscored(found.reason, found.model_package_arn)
+    return report, challenger, ScoredChampion()
 
 
-def _model(champion: Champion) -> Model:
-    return Model("champion", champion.image_uri, champion.model_data_uri, champion.sha256, champion.model_package_arn)
-
-
-def _scored_champion(aws: Aws, inputs: Inputs, champion: Model, job: FinishedJob) -> _Scored:
-    """The champion's scores. What keeps it from being scored is the gate's to judge, not an error of this step."""
-    if job.failure is not None:
-        return _unscored(f"the {job.kind.noun} {job.name} {job.failure}", champion.model_package_arn)
-    try:
-        return _Scored(*read_evaluation(aws, inputs, champion))
-    except (DocumentError, NotFoundError) as error:
-        return _unscored(str(error), champion.model_package_arn)
-
-
-def _comparable(champion: _Scored, challenger: _Scored) -> _Scored:
-    """The champion as it is, or, when it cannot be compared record by record, with that as its failure."""
-    if champion.model is None or challenger.model is None:
-        return champion
-    reason = refusal(challenger.model, champion.model)
-    if reason is None:
-        return champion
-    say(f"the champion cannot be compared: {reason}")
-    return replace(champion, report=champion.report.model_copy(update={"failure": reason}), model=None)
-
-
-def _unscored(failure: str, model_package_arn: str | None) -> _Scored:
-    say(f"the champion cannot be scored: {failure}")
-    report = EvaluationReport(metrics={}, rows=0, failure=failure, model_package_arn=model_package_arn)
-    return _Scored(report, None)
-
-
-def _compare(challenger: _Scored, champion: _Scored | None, policy: Evaluation) -> Comparison:
-    assert challenger.model is not None, "a challenger that could not be scored has ended the step"
-
-    def told(done: int) -> None:
-        if done % _TOLD_RESAMPLES == 0:
-            say(f"{done} of {RESAMPLES} resamples")
-
-    return compare(challenger.model, champion.model if champion is not None else None, policy, progress=told)
+def _told(done: int) -> None:
+    if done % _TOLD_RESAMPLES == 0:
+        say(f"{done} of {RESAMPLES} resamples")
 
 
 def _write_documents(aws: Aws, inputs: Inputs, judgement: Judgement) -> None:

@@ -19,7 +19,7 @@ from pipeline_steps import names
 from pipeline_steps.aws import Aws, translated
 from pipeline_steps.branch_code import run_module
 from pipeline_steps.champion import Champion, UnknownChampion, find_champion
-from pipeline_steps.comparison.compare import ScoredModel, compare, refusal
+from pipeline_steps.comparison.compare import ScoredModel, compare
 from pipeline_steps.comparison.predictions import read_predictions
 from pipeline_steps.documents import EvaluationReport, Scores
 from pipeline_steps.errors import BranchCodeError, DocumentError, NotFoundError, StepError
@@ -32,6 +32,7 @@ from pipeline_steps.report.evidence import ReportEvidence
 from pipeline_steps.report.markdown import escaped, render_markdown
 from pipeline_steps.report.wording import printable
 from pipeline_steps.sample_model import SampleModel, train_and_score
+from pipeline_steps.scored_champion import ScoredChampion, unscored
 from pipeline_steps.scoring import LARGEST_PREDICTIONS_BYTES
 from settings import Settings
 
@@ -107,14 +108,15 @@ def _judged(aws: Aws, settings: Settings, inputs: Inputs, longest: int) -> str:
         return "There is no data set yet: the first execution of the pipeline prepares one. Nothing was trained."
     with tempfile.TemporaryDirectory() as folder:
         challenger = train_and_score(aws, settings, dataset_uri, Path(folder))
-    champion, scored = _champion(aws, inputs, found, challenger.scored)
-    comparison = compare(challenger.scored, scored, settings.evaluation)
+    champion = _champion(aws, inputs, found, challenger.scored)
+    comparison = compare(challenger.scored, champion.model, settings.evaluation)
     report = EvaluationReport(**challenger.scored.scores.model_dump())
-    decision = decide_promotion(report, champion, comparison, settings.evaluation)
+    decision = decide_promotion(report, champion.report, comparison, settings.evaluation)
     say("\n".join([comparison_table(comparison), decision.verdict, *decision.reasons, *decision.notes]))
     evidence = ReportEvidence(
-        challenger=report, champion=champion, comparison=comparison, decision=decision, policy=settings.evaluation,
-        manifest=None, champion_manifest=None, project=settings.name, commit_id=inputs.commit_id,
+        challenger=report, champion=champion.report, comparison=comparison, decision=decision,
+        policy=settings.evaluation, manifest=None, champion_manifest=None, project=settings.name,
+        commit_id=inputs.commit_id,
         execution_id=inputs.execution_id, image_uri="", model_data_uri="", training_job_name="", hyperparameters={},
         training_seconds=None, billable_seconds=None, reproduce="",
     )  # fmt: skip
@@ -153,26 +155,23 @@ def _dataset_uri(aws: Aws, inputs: Inputs, found: Champion | UnknownChampion | N
 
 def _champion(
     aws: Aws, inputs: Inputs, found: Champion | UnknownChampion | None, challenger: ScoredModel
-) -> tuple[EvaluationReport | None, ScoredModel | None]:
+) -> ScoredChampion:
     """What the champion answered to the same holdout, as its own execution stored it."""
     if found is None:
-        return None, None
+        return ScoredChampion()
     if isinstance(found, UnknownChampion):
-        return _unscored(found.reason, found.model_package_arn), None
+        return unscored(found.reason, found.model_package_arn)
     try:
         scored = _stored(aws, inputs, found)
     except (DocumentError, NotFoundError) as error:
-        return _unscored(str(error), found.model_package_arn), None
-    reason = refusal(challenger, scored)
-    if reason is not None:
-        return _unscored(reason, found.model_package_arn), None
+        return unscored(str(error), found.model_package_arn)
     report = EvaluationReport(
         **scored.scores.model_dump(),
         image_uri=found.image_uri,
         model_data_uri=found.model_data_uri,
         model_package_arn=found.model_package_arn,
     )
-    return report, scored
+    return ScoredChampion(report, scored).beside(challenger)
 
 
 def _stored(aws: Aws, inputs: Inputs, champion: Champion) -> ScoredModel:
@@ -185,11 +184,6 @@ def _stored(aws: Aws, inputs: Inputs, champion: Champion) -> ScoredModel:
         raise DocumentError(f"{folder}evaluation.json is not of the champion, whose files have other digests")
     source = f"{folder}predictions.npz"
     return ScoredModel(scores, read_predictions(aws.read_bytes(source, LARGEST_PREDICTIONS_BYTES), scores, source))
-
-
-def _unscored(reason: str, model_package_arn: str | None) -> EvaluationReport:
-    say(f"there are no numbers of the champion: {reason}")
-    return EvaluationReport(metrics={}, rows=0, failure=reason, model_package_arn=model_package_arn)
 
 
 def _comment(aws: Aws, inputs: Inputs) -> PullRequestComment:
