@@ -5,19 +5,17 @@ the grant that the failure names is given back and the failed actions are retrie
 was given back is what the line needs, and each of it was missed by name. What was never asked back is listed.
 """
 
-import fnmatch
-import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from audit.stripped_roles import Grant, Refusals, StrippedRoles
 from tests.delivery_line import DeliveryLine
 
 _POLL_SECONDS = 1.0
@@ -25,87 +23,12 @@ _START_SECONDS = 15.0
 _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded")
 _STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _PRODUCTION = "flight-delays-production"
-_STACKS = ("flight-delays-foundation", "flight-delays-pipeline")
+_PULL_REQUESTS = "flight-delays-pull-request"
+_BRANCH = "more-trees"
 
 
 class StuckError(Exception):
     """The line fails for a reason that no grant cures."""
-
-
-@dataclass(frozen=True, order=True)
-class Grant:
-    """One action on one resource pattern of one statement."""
-
-    role: str
-    policy: str
-    statement: int
-    action: str
-    pattern: str
-
-
-@dataclass
-class StrippedRoles:
-    """The roles of the stacks, to which grants are given back one by one."""
-
-    iam: Any
-    policies: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    given: set[Grant] = field(default_factory=set)
-
-    def strip(self, cloudformation: Any) -> None:
-        """Take all inline policies away from the roles of the stacks."""
-        for stack in _STACKS:
-            for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
-                if resource["ResourceType"] == "AWS::IAM::Role":
-                    role = resource["PhysicalResourceId"]
-                    self.labels[role] = resource["LogicalResourceId"]
-                    for policy in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                        document = self.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-                        self.policies[role, policy] = document["Statement"]
-                        self.iam.delete_role_policy(RoleName=role, PolicyName=policy)
-
-    def grants(self) -> Iterator[Grant]:
-        """Everything that the templates grant."""
-        for (role, policy), statements in self.policies.items():
-            for index, statement in enumerate(statements):
-                for action in _as_list(statement["Action"]):
-                    for pattern in _as_list(statement["Resource"]):
-                        yield Grant(role, policy, index, action, pattern)
-
-    def missing(self, role: str, action: str, resource: str) -> Grant | None:
-        """The grant that would allow this and has not been given back yet."""
-        fitting = (
-            grant
-            for grant in self.grants()
-            if (grant.role, grant.action) == (role, action) and fnmatch.fnmatchcase(resource, grant.pattern)
-        )
-        return next((grant for grant in fitting if grant not in self.given), None)
-
-    def give(self, grant: Grant) -> None:
-        """Give a grant back, under its statement's condition."""
-        self.given.add(grant)
-        mine = sorted(given for given in self.given if (given.role, given.policy) == (grant.role, grant.policy))
-        statements = []
-        for one in mine:
-            original = self.policies[one.role, one.policy][one.statement]
-            statements.append({**original, "Action": one.action, "Resource": one.pattern})
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        self.iam.put_role_policy(RoleName=grant.role, PolicyName=grant.policy, PolicyDocument=document)
-
-
-class Refusals:
-    """What IAM has refused to roles, from the local cloud's record."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read = 0
-
-    def new(self) -> list[tuple[str, str, str]]:
-        """Role, action and resource of each refusal since the last look."""
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        fresh, self._read = lines[self._read :], len(lines)
-        found = [json.loads(line) for line in fresh]
-        return [(one["role"], one["action"], one["resource"]) for one in found if one["role"] and not one["allowed"]]
 
 
 class Experiment:
@@ -123,12 +46,13 @@ class Experiment:
         self.refused: set[Grant] = set()
 
     def run(self) -> None:
-        """Strip the roles, then push until a first model and a second one are in production."""
+        """Strip the roles, then push until two models were in production one after the other and a third is judged."""
         self.roles.strip(self._cloudformation)
         for trees in (100, 101):
             self._line.edit("slipway.yaml", r"trees: \d+", f"trees: {trees}")
             self._line.edit("README.md", r"\A", f"{trees}\n")
             self._succeed(self._start())
+        self._judge_pull_request()
 
     def _start(self) -> str:
         """Push; gives the id of the execution that it starts, once it may."""
@@ -147,6 +71,51 @@ class Experiment:
     def _newest(self) -> str | None:
         executions = self._line.executions()
         return executions[0]["pipelineExecutionId"] if executions else None
+
+    def _judge_pull_request(self) -> None:
+        """Open a pull request, and push to its branch until a build of it succeeds."""
+        self._line.edit("slipway.yaml", r"trees: \d+", "trees: 102")
+        known = self._builds()
+        self._push_branch()
+        codecommit = self._line.client("codecommit")
+        target = {"repositoryName": "flight-delays", "sourceReference": _BRANCH, "destinationReference": "main"}
+        codecommit.create_pull_request(title="More trees", targets=[target])
+        while (told := self._why_the_build_failed(known)) is not None:
+            self._give_back(told)
+            known = self._builds()
+            self._line.edit("README.md", r"\A", "again\n")
+            self._push_branch()
+
+    def _push_branch(self) -> None:
+        self._line.commit("A commit")
+        self._line.git("push", "--quiet", "slipway", f"HEAD:refs/heads/{_BRANCH}")
+
+    def _builds(self) -> list[str]:
+        ids: list[str] = self._line.client("codebuild").list_builds_for_project(projectName=_PULL_REQUESTS)["ids"]
+        return ids
+
+    def _why_the_build_failed(self, known: Collection[str]) -> str | None:
+        """What the build that is not known says of its failure, "" when none starts; None when it has succeeded."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not (started := [one for one in self._builds() if one not in known]):
+            if time.monotonic() > deadline:
+                return ""
+            time.sleep(_POLL_SECONDS)
+        codebuild = self._line.client("codebuild")
+        while (build := codebuild.batch_get_builds(ids=started)["builds"][0])["buildStatus"] == "IN_PROGRESS":
+            time.sleep(_POLL_SECONDS)
+        return None if build["buildStatus"] == "SUCCEEDED" else f"{build['phases']}\n{self._log_of(build)}"
+
+    def _log_of(self, build: Mapping[str, Any]) -> str:
+        logs = self._line.client("logs")
+        where = build["logs"]
+        if "streamName" not in where:
+            return ""
+        try:
+            events = logs.get_log_events(logGroupName=where["groupName"], logStreamName=where["streamName"])["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return ""
+        return "\n".join(event["message"] for event in events)
 
     def _succeed(self, execution: str) -> None:
         while (status := self._settled(execution)) != "Succeeded":
@@ -192,21 +161,27 @@ class Experiment:
 
     def _clear_production(self) -> None:
         """A stack that could not be created stands in the way; the pipeline never deletes production."""
-        try:
-            stack = self._cloudformation.describe_stacks(StackName=_PRODUCTION)["Stacks"][0]
-        except self._cloudformation.exceptions.ClientError:
-            return
-        if stack["StackStatus"] in _STUCK:
+        stack = self._stack(_PRODUCTION)
+        if stack is not None and stack["StackStatus"] in _STUCK:
             self._cloudformation.delete_stack(StackName=_PRODUCTION)
             self._cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=_PRODUCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
             )
 
     def _clear_endpoints(self) -> None:
-        """An endpoint that never came up, and that its stack could neither look at nor delete, is nobody's any more."""
+        """An endpoint that its stack could not delete is nobody's once the stack is gone, or when it never came up."""
         sagemaker = self._line.client("sagemaker")
-        for endpoint in sagemaker.list_endpoints(StatusEquals="Failed")["Endpoints"]:
-            sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
+        for endpoint in sagemaker.list_endpoints()["Endpoints"]:
+            name, status = endpoint["EndpointName"], endpoint["EndpointStatus"]
+            if status == "Failed" or (status == "InService" and self._stack(name) is None):
+                sagemaker.delete_endpoint(EndpointName=name)
+
+    def _stack(self, name: str) -> dict[str, Any] | None:
+        try:
+            stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        except self._cloudformation.exceptions.ClientError:
+            return None
+        return stack
 
     def _retry(self, execution: str) -> None:
         state = self._pipeline.get_pipeline_state(name="flight-delays")
@@ -225,10 +200,6 @@ class Experiment:
 def _in_sagemakers_words(grant: Grant) -> str:
     """How SageMaker names a permission that an endpoint's role lacks."""
     return f"does not have {grant.action.partition(':')[2]} permission"
-
-
-def _as_list(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
 
 
 def _show(console: Console, experiment: Experiment, seconds: float) -> None:
