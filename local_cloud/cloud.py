@@ -216,6 +216,10 @@ class Cloud:
         """Put an event of an AWS service on the default event bus."""
         self._platform.publish(source, detail_type, detail, resources)
 
+    def put_metric_data(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        """Publish metrics of an AWS service; PutMetricData itself is not for namespaces that begin with AWS/."""
+        self._platform.put_metric_data(namespace, data)
+
     def background(self, work: Callable[[], None], name: str) -> None:
         """Run `work` on a daemon thread; what it raises is logged."""
 

@@ -26,9 +26,10 @@ from local_cloud.images.scanning import scan_service
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
-SERVICES = ("codecommit", "codebuild", "codepipeline", "sagemaker")
+SERVICES = ("codecommit", "codebuild", "codepipeline", "sagemaker", "application_autoscaling")
 
 _SAVE_SECONDS = 1.0
+_ALARM_SECONDS = 1.0
 _CHILD_GRACE_SECONDS = 5.0
 _TLS_SHUTDOWN_SECONDS = 0.5
 
@@ -134,11 +135,12 @@ async def _serve(
     config.loglevel = log_level
     config.graceful_timeout = 2
     saver = asyncio.create_task(platform.save_changes(_SAVE_SECONDS))
+    watcher = asyncio.create_task(platform.watch_alarms(_ALARM_SECONDS))
     resumer = asyncio.create_task(_announce(certificate, cloud, platform, services))
     try:
         await serve(platform.app, config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]  # hypercorn's own scope types
     finally:
-        for task in (saver, resumer):
+        for task in (saver, watcher, resumer):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -1,7 +1,7 @@
 """The only package that touches ministack, whose internals move: every hook that the local cloud hangs on is here.
 
-tests/local_cloud/test_ministack.py has a contract test for each of them. ministack is imported inside functions: it
-reads its settings from the environment when it is first imported, which `configure` fills.
+tests/local_cloud/test_ministack.py and test_alarms.py have a contract test for each of them. ministack is imported
+inside functions: it reads its settings from the environment when it is first imported, which `configure` fills.
 """
 
 from local_cloud.ministack.access import AccessControl

@@ -7,6 +7,10 @@ from typing import Any
 
 from local_cloud.ministack.encryption import bucket_encryption
 
+_ON_ALARMS = frozenset({
+    "DeleteAlarms", "DescribeAlarmHistory", "DescribeAlarms", "DisableAlarmActions", "EnableAlarmActions",
+    "PutMetricAlarm", "SetAlarmState",
+})  # fmt: skip
 _ON_LOG_STREAMS = frozenset({"CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents"})
 
 
@@ -32,6 +36,10 @@ def _name_resources() -> None:
         if service == "ecr" and operation == "DescribeRepositories":
             names = json.loads(body).get("repositoryNames") or ["*"]
             return f"arn:aws:ecr:{place[1]}:{place[2]}:repository/{names[0]}"
+        if service == "monitoring" and operation in _ON_ALARMS:
+            request = json.loads(body)
+            names = [request["AlarmName"]] if "AlarmName" in request else request.get("AlarmNames") or ["*"]
+            return f"arn:aws:cloudwatch:{place[1]}:{place[2]}:alarm:{names[0]}"
         return arn
 
     actions.extract_resource_arn = extract

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import copy
 import importlib
 import json
 import logging
@@ -14,8 +15,9 @@ from typing import Any, Protocol
 
 from local_cloud import authorization
 from local_cloud.authorization import Check
-from local_cloud.ministack import corrections
+from local_cloud.ministack import corrections, monitoring_resources
 from local_cloud.ministack.access import AccessControl
+from local_cloud.ministack.alarms import Alarms
 from local_cloud.ministack.decisions import DecisionLog
 from local_cloud.ministack.stack_roles import StackRoles
 from local_cloud.wire import JsonService, ServiceError
@@ -42,6 +44,7 @@ _ADMINISTRATION = (
     "/_ministack/transfer/", "/_localstack/",
 )  # fmt: skip
 """ministack's own paths that wipe or show what is stored; they ask for no credentials."""
+_BEFORE = "_slipway_before_update"
 _MAXIMUM_BODY_BYTES = 64 * 1024 * 1024
 _READING = ("Describe", "Get", "List", "BatchGet", "Head", "Filter")
 
@@ -104,11 +107,13 @@ class Platform:
         self._actions: Any = importlib.import_module("ministack.core.iam_actions")
         self._provisioners: Any = importlib.import_module("ministack.services.cloudformation.provisioners")
         self._stacks: Any = importlib.import_module("ministack.services.cloudformation.stacks")
+        self._cloudformation: Any = importlib.import_module("ministack.services.cloudformation")
         self._eventbridge: Any = importlib.import_module("ministack.services.eventbridge")
         self._persistence: Any = importlib.import_module("ministack.core.persistence")
         self.access = AccessControl(
             account_id=account_id, region=region, record=None if decisions is None else DecisionLog(decisions).record
         )
+        self._remember_stacks_before_updates()
         StackRoles(self.access)
         self._routes: list[tuple[str, AsgiApp]] = []
         self._event_targets: dict[str, tuple[str, StartTarget]] = {}
@@ -116,8 +121,11 @@ class Platform:
         self._changed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._run_added_types_on_threads()
+        self._send_back_added_types()
         self._act_as_the_caller("cloudformation")
         corrections.apply()
+        self._alarms = Alarms()
+        monitoring_resources.hold_to_iam(region, account_id)
         self._deliver_to_added_targets()
 
     def add_service(self, service: JsonService) -> None:
@@ -154,7 +162,9 @@ class Platform:
             return guarded(lambda: handler.create(logical_id, properties, stack_name))
 
         def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Any:
-            return physical_id, guarded(lambda: handler.update(physical_id, old, new))
+            attributes = guarded(lambda: handler.update(physical_id, old, new))
+            self._heed_cancellation(stack_name)
+            return physical_id, attributes
 
         def delete(physical_id: str, properties: dict[str, Any]) -> None:
             guarded(lambda: handler.delete(physical_id, properties))
@@ -162,6 +172,15 @@ class Platform:
         self._added_types.add(type_name)
         self._provisioners._RESOURCE_HANDLERS[type_name] = {"create": create, "update": update, "delete": delete}
         self._provisioners._REPLACING_PROPERTIES[type_name] = tuple(handler.replace_on)
+
+    def _heed_cancellation(self, stack_name: str) -> None:
+        """Take an update back that was cancelled (CancelUpdateStack) while a resource of ours was being updated.
+
+        ministack looks at the wish before it begins with a resource, so it would miss it at the last one.
+        """
+        stack = self._cloudformation._stacks.get(stack_name, {})
+        if stack["StackStatus"] == "UPDATE_IN_PROGRESS" and stack.pop("_cancel_requested", False):
+            raise ValueError("Resource update cancelled")
 
     def add_operations(self, service: JsonService) -> None:
         """Serve those operations of one of ministack's services that `service` has, in place of ministack's own."""
@@ -225,16 +244,30 @@ class Platform:
             raise RuntimeError("the server does not run: an event cannot be delivered")
         self._loop.call_soon_threadsafe(contextvars.copy_context().run, self._eventbridge._dispatch_event, event)
 
+    def put_metric_data(self, namespace: str, data: list[dict[str, Any]]) -> None:
+        """Store metrics of an AWS service, as PutMetricData has them; may be called from any thread."""
+        if self._loop is None:
+            raise RuntimeError("the server does not run: metrics cannot be stored")
+        self._loop.call_soon_threadsafe(contextvars.copy_context().run, self._alarms.store, namespace, data)
+
+    async def watch_alarms(self, interval_seconds: float) -> None:
+        """Evaluate all alarms of CloudWatch again and again, until cancelled: also where no data comes."""
+        while True:
+            await asyncio.sleep(interval_seconds)
+            self._alarms.evaluate_all()
+
     def settle_interrupted_stacks(self) -> None:
         """End the stack operations that were under way when the last server was killed: nobody goes on with them.
 
         A stack that was being created is left for deletion (as cdk and REPLACE_ON_FAILURE do with ROLLBACK_FAILED), one
-        that was being updated can be updated again.
+        that was being updated is what it was before and can be updated again.
         """
-        cloudformation: Any = importlib.import_module("ministack.services.cloudformation")
-        for stack in cloudformation._stacks.values():
+        for stack in self._cloudformation._stacks.values():
             settled = _SETTLED.get(stack["StackStatus"])
+            before = stack.pop(_BEFORE, {})
             if settled is not None:
+                if settled == "UPDATE_ROLLBACK_COMPLETE":
+                    stack.update(before)
                 reason = f"The local cloud was stopped while the stack was {stack['StackStatus']}."
                 stack["StackStatus"], stack["StackStatusReason"] = settled, reason
                 names = (stack["StackId"], stack["StackName"], stack["StackName"])
@@ -257,13 +290,17 @@ class Platform:
     async def save_changes(self, interval_seconds: float) -> None:
         """Write ministack's state to disk whenever it has changed, until cancelled.
 
-        ministack itself writes at an orderly end only; with this, a killed server loses `interval_seconds` at most.
+        ministack itself writes at an orderly end only; with this, a killed server loses `interval_seconds` at most, and
+        CloudWatch's metrics: to write those of a minute's load takes long enough to be felt by every call.
         """
         while True:
             await asyncio.sleep(interval_seconds)
             if self._changed:
                 self._changed = False
-                self._persistence.save_all(self._app._build_persistence_save_dict())
+                states = self._app._build_persistence_save_dict()
+                if "cloudwatch" in states:
+                    states["cloudwatch"] = self._alarms.state_without_metrics
+                self._persistence.save_all(states)
 
     def _note_change(self, scope: Scope) -> None:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -291,6 +328,26 @@ class Platform:
         """Our handlers block (an endpoint takes its time), so they must not run on the event loop."""
         original = self._stacks._runs_on_worker_thread
         self._stacks._runs_on_worker_thread = lambda kind: kind in self._added_types or original(kind)
+
+    def _send_back_added_types(self) -> None:
+        """A resource of ours may have been changed before its update failed, so a rollback updates it as well."""
+        original = self._stacks._sends_back_failed_update
+        self._stacks._sends_back_failed_update = lambda kind: kind in self._added_types or original(kind)
+
+    def _remember_stacks_before_updates(self) -> None:
+        """A stack's record changes while it is updated: what it was is kept with it until the update is over."""
+        original = self._stacks._deploy_stack_async
+
+        async def deploy(stack_name: str, *arguments: Any, **keywords: Any) -> None:
+            stack = self._cloudformation._stacks[stack_name]
+            stack[_BEFORE] = copy.deepcopy(keywords.get("previous_stack") or {})
+            try:
+                await original(stack_name, *arguments, **keywords)
+            finally:
+                stack.pop(_BEFORE, None)
+
+        for name in ("stacks", "handlers", "changesets"):
+            vars(importlib.import_module(f"ministack.services.cloudformation.{name}"))["_deploy_stack_async"] = deploy
 
     def _deliver_to_added_targets(self) -> None:
         original = self._eventbridge._invoke_target

@@ -61,7 +61,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "BatchDescribeModelPackage": ("model-package ModelPackageArnList",),
 }
 
-# By operation: the condition keys that its request carries, and where.
+# By operation: the condition keys that its request carries, and where; in several places, with spaces between them.
 _CONDITIONS: Mapping[str, Mapping[str, str]] = {
     "CreateTrainingJob": {
         "sagemaker:EnableRemoteDebug": "RemoteDebugConfig.EnableRemoteDebug",
@@ -91,8 +91,8 @@ _CONDITIONS: Mapping[str, Mapping[str, str]] = {
         "sagemaker:VpcSubnets": "VpcConfig.Subnets",
     },
     "CreateEndpointConfig": {
-        "sagemaker:InstanceTypes": "ProductionVariants.InstanceType",
-        "sagemaker:ModelArn": "ProductionVariants.ModelName",
+        "sagemaker:InstanceTypes": "ProductionVariants.InstanceType ShadowProductionVariants.InstanceType",
+        "sagemaker:ModelArn": "ProductionVariants.ModelName ShadowProductionVariants.ModelName",
         "sagemaker:NetworkIsolation": "EnableNetworkIsolation",
         "sagemaker:VolumeKmsKey": "KmsKeyId",
         "sagemaker:VpcSecurityGroupIds": "VpcConfig.SecurityGroupIds",
@@ -226,7 +226,7 @@ class _Questions:
     def _context(self, operation: str, request: Mapping[str, Any]) -> dict[str, str | list[str]]:
         context = _tags(request)
         for key, place in _CONDITIONS.get(operation, {}).items():
-            values = [self._value(key, value) for value in _values(request, place)]
+            values = [self._value(key, value) for path in place.split() for value in _values(request, path)]
             if values:
                 context[key] = values if key in _LISTS or len(values) > 1 else values[0]
         for name, value in (request.get("CustomerMetadataProperties") or {}).items():

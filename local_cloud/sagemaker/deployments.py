@@ -20,7 +20,7 @@ _DEFAULT_HEALTH_TIMEOUT_SECONDS = 480
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """One production variant.
+    """One production or shadow variant.
 
     Attributes:
         artifact_uri: where its model artifact is; None for a model without one.
@@ -57,25 +57,48 @@ class VariantPlan:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An endpoint config, resolved."""
+    """An endpoint config, resolved.
+
+    Attributes:
+        shadows: variants that get copies of the calls.
+        capture: the DataCaptureConfig; None for none.
+    """
 
     config_name: str
     variants: tuple[VariantPlan, ...]
+    shadows: tuple[VariantPlan, ...] = ()
+    capture: dict[str, Any] | None = None
 
     def to_document(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        return cls(document["config_name"], tuple(VariantPlan(**variant) for variant in document["variants"]))
+        variants, shadows = (
+            tuple(VariantPlan(**variant) for variant in document.get(member, ())) for member in ("variants", "shadows")
+        )
+        return cls(document["config_name"], variants, shadows, document.get("capture"))
 
     def with_variant(self, name: str, **changes: Any) -> "Deployment":
         """The same with a variant changed."""
-        variants = (dataclasses.replace(plan, **changes) if plan.name == name else plan for plan in self.variants)
-        return dataclasses.replace(self, variants=tuple(variants))
+        variants, shadows = (
+            tuple(dataclasses.replace(plan, **changes) if plan.name == name else plan for plan in plans)
+            for plans in (self.variants, self.shadows)
+        )
+        return dataclasses.replace(self, variants=variants, shadows=shadows)
 
     def summaries(self) -> list[dict[str, Any]]:
         return [plan.summary() for plan in self.variants]
+
+    def pending(self) -> list[dict[str, Any]]:
+        """The variants as DescribeEndpoint tells them while their instances are launched."""
+        creating = {"Status": "Creating", "StartTime": datetime.now(UTC)}
+        return [
+            plan.summary() | {"CurrentInstanceCount": 0, "VariantStatus": [
+                creating | {"StatusMessage": f"Launching {plan.instance_count} instance(s)."},
+            ]}
+            for plan in self.variants
+        ]  # fmt: skip
 
 
 def plan_deployment(config: Mapping[str, Any], models: Models, images: ImageStore) -> Deployment:
@@ -84,8 +107,11 @@ def plan_deployment(config: Mapping[str, Any], models: Models, images: ImageStor
     Raises:
         ServiceError: a model or an image is gone, or an image cannot be served here.
     """
-    variants = tuple(_plan_variant(variant, models, images) for variant in config["ProductionVariants"])
-    return Deployment(config["EndpointConfigName"], variants)
+    variants, shadows = (
+        tuple(_plan_variant(variant, models, images) for variant in config.get(member, ()))
+        for member in ("ProductionVariants", "ShadowProductionVariants")
+    )
+    return Deployment(config["EndpointConfigName"], variants, shadows, config.get("DataCaptureConfig"))
 
 
 def _plan_variant(variant: Mapping[str, Any], models: Models, images: ImageStore) -> VariantPlan:

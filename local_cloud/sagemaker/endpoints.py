@@ -1,18 +1,22 @@
 """The endpoint operations of the SageMaker API.
 
-CreateEndpoint -> Creating -> InService <-> Updating (blue/green: the new fleet is healthy before the old one goes)
+CreateEndpoint -> Creating -> InService <-> Updating (blue/green, rollouts.py) -> RollingBack -> InService
                       |           ^
                       v           +-- SystemUpdating (the fleet is started again after the local cloud was)
                     Failed
 """
 
+import dataclasses
+import itertools
 import logging
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +25,19 @@ from botocore.exceptions import BotoCoreError
 from local_cloud.cloud import Cloud
 from local_cloud.images import ImageStore
 from local_cloud.sagemaker.arns import Arns, key_of
+from local_cloud.sagemaker.data_capture import DataCapture
 from local_cloud.sagemaker.deployments import Deployment, plan_deployment
 from local_cloud.sagemaker.endpoint_configs import EndpointConfigs
-from local_cloud.sagemaker.errors import DeploymentFailedError, invalid, not_served
+from local_cloud.sagemaker.errors import DeploymentFailedError, RolledBackError, invalid
 from local_cloud.sagemaker.fleets import Fleet
 from local_cloud.sagemaker.instances import CutOffError
+from local_cloud.sagemaker.invocation_metrics import InvocationMetrics
 from local_cloud.sagemaker.listing import Listing
 from local_cloud.sagemaker.models import Models
+from local_cloud.sagemaker.rollback_alarms import RollbackAlarms
+from local_cloud.sagemaker.rollouts import Rollout, RolloutPlan, plan_rollout
 from local_cloud.sagemaker.tags import Tags
+from local_cloud.sagemaker.traffic import Traffic
 from local_cloud.store import Table
 from local_cloud.wire import ServiceError
 
@@ -37,6 +46,8 @@ logger = logging.getLogger(__name__)
 _LISTING = Listing("Endpoints", "EndpointName", "EndpointArn", status="EndpointStatus", newest_first=True)
 _SETTLED = ("InService", "Failed")
 _REASON_CHARACTERS = 1024
+_PUBLISH_SECONDS = 1.0
+_SECONDS_OF_AN_IDLE_METRIC = 5
 
 
 class Endpoints:
@@ -46,12 +57,18 @@ class Endpoints:
 
     Args:
         folder: where the containers of endpoints work.
+
+    Attributes:
+        metrics: of the calls, for whoever makes them.
+        capture: of the calls, likewise.
     """
 
     def __init__(
         self, cloud: Cloud, images: ImageStore, arns: Arns, table: Table, configs: EndpointConfigs, models: Models,
         tags: Tags, folder: Path,
     ) -> None:  # fmt: skip
+        self.metrics = InvocationMetrics(cloud.put_metric_data)
+        self.capture = DataCapture(cloud)
         self._cloud = cloud
         self._images = images
         self._arns = arns
@@ -60,7 +77,7 @@ class Endpoints:
         self._models = models
         self._tags = tags
         self._folder = folder
-        self._fleets: dict[str, Fleet] = {}
+        self._traffic: dict[str, Traffic] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition()
         self._cut_off = False
@@ -68,8 +85,8 @@ class Endpoints:
     def create_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointName"]
         key, arn = key_of(name), self._arns.of("endpoint", name)
-        _termination_wait_seconds(request.get("DeploymentConfig", {}))
         deployment = self._plan(request["EndpointConfigName"])
+        plan_rollout(request.get("DeploymentConfig", {}), deployment, deployment)
         now = datetime.now(UTC)
         with self._lock:
             if self._table.get(key) is not None:
@@ -77,7 +94,7 @@ class Endpoints:
             self._table.put(key, {
                 "EndpointName": name, "EndpointArn": arn, "EndpointConfigName": deployment.config_name,
                 "EndpointStatus": "Creating", "CreationTime": now, "LastModifiedTime": now,
-                "Deployment": deployment.to_document(),
+                "Deployment": deployment.to_document(), "LastDeploymentConfig": request.get("DeploymentConfig"),
             })  # fmt: skip
         self._tags.set(arn, request.get("Tags", []))
         self._in_background(key, lambda: self._bring_up(key, deployment))
@@ -85,19 +102,22 @@ class Endpoints:
 
     def update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         key = key_of(request["EndpointName"])
-        deployment_config = _deployment_config(self.existing(request["EndpointName"]), request)
-        wait_seconds = _termination_wait_seconds(deployment_config)
+        config = _deployment_config(self.existing(request["EndpointName"]), request)
         deployment = self._plan(request["EndpointConfigName"])
+        alarms = RollbackAlarms(self._cloud, config, deployment)
+        alarms.check()
         with self._changing(key) as endpoint:
             _check_updatable(endpoint)
             deployment = _with_retained(deployment, endpoint, request)
+            plan = plan_rollout(config, Deployment.from_document(endpoint["Deployment"]), deployment)
             endpoint.pop("FailureReason", None)
-            endpoint |= {"EndpointStatus": "Updating", "PendingDeploymentSummary": {
-                "EndpointConfigName": deployment.config_name, "ProductionVariants": deployment.summaries(),
+            endpoint |= {"EndpointStatus": "Updating", "LastDeploymentConfig": config or None}
+            endpoint["PendingDeploymentSummary"] = {
+                "EndpointConfigName": deployment.config_name,
+                "ProductionVariants": deployment.pending(),
                 "StartTime": datetime.now(UTC),
-            }}  # fmt: skip
-            endpoint["LastDeploymentConfig"] = deployment_config or None
-        self._in_background(key, lambda: self._replace_fleet(key, deployment, wait_seconds))
+            }
+        self._in_background(key, lambda: self._roll_out(key, deployment, plan, alarms))
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def update_endpoint_weights_and_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +133,13 @@ class Endpoints:
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def describe_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.existing(request["EndpointName"])
+        endpoint = self.existing(request["EndpointName"])
+        deployment = Deployment.from_document(endpoint["Deployment"])
+        if deployment.shadows and "ProductionVariants" in endpoint:
+            endpoint["ShadowProductionVariants"] = [plan.summary() for plan in deployment.shadows]
+        if deployment.capture is not None:
+            endpoint["DataCaptureConfig"] = self.capture.summary(endpoint["EndpointName"], deployment.capture)
+        return endpoint
 
     def list_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
         return _LISTING.page((endpoint for _, endpoint in self._table.items()), request)
@@ -138,9 +164,9 @@ class Endpoints:
             raise invalid(f'Could not find endpoint "{self._arns.of("endpoint", name)}".')
         return endpoint
 
-    def serving(self, name: str) -> Fleet | None:
-        """The fleet that answers an endpoint's requests; None when the endpoint does not serve."""
-        return self._fleets.get(key_of(name))
+    def serving(self, name: str) -> Traffic | None:
+        """Where an endpoint's calls go; None when the endpoint does not serve."""
+        return self._traffic.get(key_of(name))
 
     def status(self, name: str) -> str | None:
         endpoint = self._table.get(key_of(name))
@@ -166,6 +192,8 @@ class Endpoints:
 
     def resume(self) -> None:
         """Start the endpoints again that the last server served or was about to."""
+        self._cloud.background(self._publish_metrics, "metrics of endpoints")
+        self.capture.start()
         shutil.rmtree(self._folder, ignore_errors=True)
         for key, endpoint in self._table.items():
             if endpoint["EndpointStatus"] == "Deleting":
@@ -209,8 +237,8 @@ class Endpoints:
             CutOffError: the cloud is being stopped.
         """
         try:
-            name = self.existing(key)["EndpointName"]
-            fleet = Fleet(self._cloud, self._images, name, deployment, self._folder / key / uuid.uuid4().hex[:8])
+            folder = self._folder / key / uuid.uuid4().hex[:8]
+            fleet = Fleet(self._cloud, self._images, self._name(key), deployment, folder)
             fleet.start()
         except (DeploymentFailedError, CutOffError):
             raise
@@ -224,24 +252,37 @@ class Endpoints:
             raise DeploymentFailedError(reason) from error
         return fleet
 
+    def _name(self, key: str) -> str:
+        """An endpoint's name as it was written when it was created."""
+        return str(self.existing(key)["EndpointName"])
+
     def _bring_up(self, key: str, deployment: Deployment) -> None:
         """Start the first fleet of an endpoint, or its fleet after the cloud was started again."""
         try:
-            self._fleets[key] = self._start_fleet(key, deployment)
+            self._traffic[key] = Traffic(self._name(key), self._start_fleet(key, deployment))
         except DeploymentFailedError as failure:
             self._fail(key, str(failure))
             return
         with self._changing(key) as endpoint:
             endpoint |= {"EndpointStatus": "InService", "ProductionVariants": deployment.summaries()}
 
-    def _replace_fleet(self, key: str, deployment: Deployment, wait_seconds: float) -> None:
-        """Blue/green, all at once: start the new fleet, send it all requests, then end the old one."""
+    def _roll_out(self, key: str, deployment: Deployment, plan: RolloutPlan, alarms: RollbackAlarms) -> None:
+        """Start the new fleet, shift the traffic to it, and end the old fleet; or the new one, when it is no good."""
+        started = time.monotonic()
+        traffic = self._traffic[key]
+        old = traffic.fleet
         try:
-            fleet = self._start_fleet(key, deployment)
+            new = self._start_fleet(key, deployment)
         except DeploymentFailedError as failure:
             self._keep_old_fleet(key, str(failure))
             return
-        old, self._fleets[key] = self._fleets[key], fleet
+        try:
+            Rollout(plan, traffic, new, alarms.tripped, partial(self._note_progress, key), started).run()
+        except RolledBackError as rolled_back:
+            self._note_status(key, "RollingBack")
+            _end(new)
+            self._keep_old_fleet(key, str(rolled_back))
+            return
         with self._changing(key) as endpoint:
             endpoint |= {
                 "EndpointConfigName": deployment.config_name,
@@ -249,27 +290,36 @@ class Endpoints:
                 "ProductionVariants": deployment.summaries(),
             }
             endpoint.pop("PendingDeploymentSummary")
-        threading.Event().wait(wait_seconds)
-        old.stop()
+        _end(old)
+        self._note_status(key, "InService")
+
+    def _note_progress(self, key: str, status: str, message: str, active: Mapping[str, int]) -> None:
         with self._changing(key) as endpoint:
-            endpoint["EndpointStatus"] = "InService"
+            for variant in endpoint["PendingDeploymentSummary"]["ProductionVariants"]:
+                variant["CurrentInstanceCount"] = active[variant["VariantName"]]
+                variant["VariantStatus"] = [
+                    {"Status": status, "StatusMessage": message, "StartTime": datetime.now(UTC)},
+                ]
 
     def _change_variants(self, key: str, desired: list[Mapping[str, Any]]) -> None:
-        fleet = self._fleets[key]
+        traffic = self._traffic[key]
         for change in desired:
             name = change["VariantName"]
             if "DesiredInstanceCount" in change:
                 try:
-                    fleet.set_instance_count(name, change["DesiredInstanceCount"])
+                    _scale(traffic, name, change["DesiredInstanceCount"])
                 except DeploymentFailedError as failure:
                     self._keep_old_fleet(key, str(failure))
                     return
                 self._note_variant(key, name, instance_count=change["DesiredInstanceCount"])
             if "DesiredWeight" in change:
-                fleet.set_weight(name, change["DesiredWeight"])
+                traffic.fleet.named(name).weight = change["DesiredWeight"]
                 self._note_variant(key, name, weight=change["DesiredWeight"])
+        self._note_status(key, "InService")
+
+    def _note_status(self, key: str, status: str) -> None:
         with self._changing(key) as endpoint:
-            endpoint["EndpointStatus"] = "InService"
+            endpoint["EndpointStatus"] = status
 
     def _note_variant(self, key: str, name: str, **changes: Any) -> None:
         with self._changing(key) as endpoint:
@@ -286,15 +336,24 @@ class Endpoints:
             endpoint |= {"EndpointStatus": "Failed", "FailureReason": reason[:_REASON_CHARACTERS]}
 
     def _take_down(self, key: str) -> None:
-        fleet = self._fleets.pop(key, None)
-        if fleet is not None:
-            fleet.stop()
+        traffic = self._traffic.pop(key, None)
+        if traffic is not None:
+            traffic.fleet.stop()
         endpoint = self._table.get(key)
         self._table.delete(key)
         if endpoint is not None:
             self._tags.forget(endpoint["EndpointArn"])
         with self._changed:
             self._changed.notify_all()
+
+    def _publish_metrics(self) -> None:
+        for count in itertools.count():
+            time.sleep(_PUBLISH_SECONDS)
+            if count % _SECONDS_OF_AN_IDLE_METRIC == 0:
+                for traffic in list(self._traffic.values()):
+                    for variant in traffic.idle_variants():
+                        self.metrics.record_idle(traffic.endpoint_name, variant)
+            self.metrics.flush()
 
     @contextmanager
     def _changing(self, key: str) -> Iterator[dict[str, Any]]:
@@ -320,24 +379,30 @@ def _check_updatable(endpoint: Mapping[str, Any]) -> None:
 
 
 def _check_changes(desired: list[Mapping[str, Any]], endpoint: Mapping[str, Any]) -> None:
-    weights = {plan.name: plan.weight for plan in Deployment.from_document(endpoint["Deployment"]).variants}
+    deployment = Deployment.from_document(endpoint["Deployment"])
+    weights = {plan.name: plan.weight for plan in deployment.variants}
+    shadows = {plan.name: plan.weight for plan in deployment.shadows}
     for change in desired:
         name = change["VariantName"]
-        if name not in weights:
+        if name not in weights | shadows:
             raise invalid(f'Variant "{name}" not found on endpoint "{endpoint["EndpointArn"]}".')
         if change.get("DesiredInstanceCount", 1) < 1:
             raise invalid("DesiredInstanceCount must be 1 or more.")
-        weights[name] = change.get("DesiredWeight", weights[name])
+        if name in weights:
+            weights[name] = change.get("DesiredWeight", weights[name])
     if not any(weights.values()):
         raise invalid("At least one production variant must have a DesiredWeight above 0.")
 
 
 def _with_retained(deployment: Deployment, endpoint: Mapping[str, Any], request: Mapping[str, Any]) -> Deployment:
-    """The deployment with the weights and counts that the endpoint has now, where the request retains them."""
+    """The deployment with the weights, counts and capture that the endpoint has now, where the request retains them."""
     if not request.get("RetainAllVariantProperties"):
         return deployment
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
-    for plan in Deployment.from_document(endpoint["Deployment"]).variants:
+    old = Deployment.from_document(endpoint["Deployment"])
+    if "DataCaptureConfig" not in excluded:
+        deployment = dataclasses.replace(deployment, capture=old.capture)
+    for plan in (*old.variants, *old.shadows):
         if "DesiredWeight" not in excluded:
             deployment = deployment.with_variant(plan.name, weight=plan.weight)
         if "DesiredInstanceCount" not in excluded:
@@ -352,18 +417,22 @@ def _deployment_config(endpoint: Mapping[str, Any], request: Mapping[str, Any]) 
     return config
 
 
-def _termination_wait_seconds(deployment_config: Mapping[str, Any]) -> float:
-    """How long the old fleet stays up after the switch.
+def _scale(traffic: Traffic, variant_name: str, count: int) -> None:
+    """Start or end instances until there are `count`.
 
     Raises:
-        ServiceError: the config asks for another rollout than all at once.
+        DeploymentFailedError: a new one does not come up; the others stay.
     """
-    policy = deployment_config.get("BlueGreenUpdatePolicy", {})
-    routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
-    if (
-        "RollingUpdatePolicy" in deployment_config
-        or "AutoRollbackConfiguration" in deployment_config
-        or routing != "ALL_AT_ONCE"
-    ):
-        raise not_served("rollouts other than blue/green ALL_AT_ONCE without auto-rollback alarms")
-    return float(policy.get("TerminationWaitInSeconds", 0))
+    variant = traffic.fleet.named(variant_name)
+    variant.add(count - len(variant.instances))
+    with traffic.changing():
+        surplus = variant.remove(count)
+    for instance in surplus:
+        instance.drain()
+        instance.stop()
+
+
+def _end(fleet: Fleet) -> None:
+    """End a fleet that gets no more calls, once it has answered those that it has."""
+    fleet.drain()
+    fleet.stop()

@@ -11,6 +11,10 @@ class DeploymentFailedError(Exception):
     """An endpoint's fleet does not come into service; the text is the endpoint's FailureReason."""
 
 
+class RolledBackError(Exception):
+    """An update of an endpoint is taken back; the text is the endpoint's FailureReason."""
+
+
 class TransferError(Exception):
     """S3 refuses a read or write that SageMaker makes for a role; the text says which and why."""
 

@@ -1,9 +1,6 @@
-"""The instances of one deployment of an endpoint, and which of them a request goes to."""
+"""The instances of one deployment of an endpoint."""
 
-import itertools
-import random
 import shutil
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,15 +22,23 @@ class Fleet:
 
     Args:
         folder: where its containers find their model; removed when the fleet is stopped.
+
+    Attributes:
+        capture: the DataCaptureConfig of its calls; None for none.
+        variants: the production variants by name.
+        shadows: the shadow variants by name.
     """
 
     def __init__(
         self, cloud: Cloud, images: ImageStore, endpoint_name: str, deployment: Deployment, folder: Path
     ) -> None:
+        self.config_name = deployment.config_name
+        self.capture = deployment.capture
+        self.variants, self.shadows = (
+            {plan.name: Variant(cloud, images, endpoint_name, plan, folder / plan.name) for plan in plans}
+            for plans in (deployment.variants, deployment.shadows)
+        )
         self._folder = folder
-        self._variants = {
-            plan.name: _Variant(cloud, images, endpoint_name, plan, folder / plan.name) for plan in deployment.variants
-        }
 
     def start(self) -> None:
         """Start all instances side by side and wait until they are healthy.
@@ -43,79 +48,64 @@ class Fleet:
             CutOffError: the cloud is being stopped.
         """
         try:
-            _at_once([variant.start for variant in self._variants.values()])
+            _at_once([variant.start for variant in self._all().values()])
         except Exception:
             self.stop()
             raise
 
+    def drain(self) -> None:
+        """Wait for the answers to all calls under way; the fleet may get no new ones. Nobody waits for a shadow's."""
+        for variant in self.variants.values():
+            for instance in variant.instances:
+                instance.drain()
+
     def stop(self) -> None:
-        _at_once([variant.stop for variant in self._variants.values()])
+        _at_once([variant.stop for variant in self._all().values()])
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def choose(self, variant_name: str | None) -> tuple[str, Instance | None]:
-        """The variant of a request and one of its ready instances; None when none is ready.
+    def named(self, variant_name: str) -> "Variant":
+        """A production or shadow variant; their names differ."""
+        return self._all()[variant_name]
 
-        Args:
-            variant_name: the variant asked for; None lets the weights decide.
-
-        Raises:
-            KeyError: there is no such variant.
-        """
-        variant = self._variants[variant_name] if variant_name is not None else self._by_weight()
-        return variant.name, variant.next_ready()
-
-    def set_weight(self, variant_name: str, weight: float) -> None:
-        self._variants[variant_name].weight = weight
-
-    def set_instance_count(self, variant_name: str, count: int) -> None:
-        """Start or stop instances until there are `count`.
-
-        Raises:
-            DeploymentFailedError: a new one does not come up; the others stay.
-        """
-        self._variants[variant_name].scale(count)
-
-    def _by_weight(self) -> "_Variant":
-        variants = list(self._variants.values())
-        weights = [variant.weight for variant in variants]
-        return random.choices(variants, weights)[0]  # noqa: S311  # splits traffic, keeps no secret
+    def _all(self) -> "dict[str, Variant]":
+        return self.variants | self.shadows
 
 
-class _Variant:
-    """The instances of one production variant; they share one folder with the model."""
+class Variant:
+    """The instances of one production or shadow variant; they share one folder with the model.
+
+    Attributes:
+        weight: its share of the endpoint's calls, in proportion to the other variants' weights; a shadow's in
+            proportion to the production variant's.
+        role_arn: the execution role of its model.
+        instances: those that were healthy once and are not ended; a new list whenever there are others.
+    """
 
     def __init__(self, cloud: Cloud, images: ImageStore, endpoint_name: str, plan: VariantPlan, folder: Path) -> None:
         self.name = plan.name
         self.weight = plan.weight
+        self.role_arn = plan.role_arn
+        self.instances: list[Instance] = []
         self._cloud = cloud
         self._images = images
         self._endpoint_name = endpoint_name
         self._plan = plan
         self._folder = ContainerFolder(folder)
-        self._instances: list[Instance] = []
-        self._turn = itertools.count()
-        self._lock = threading.Lock()
 
     def start(self) -> None:
         self._fetch_model()
-        self.scale(self._plan.instance_count)
+        self.add(self._plan.instance_count)
 
     def stop(self) -> None:
-        with self._lock:
-            instances, self._instances = self._instances, []
-        _at_once([instance.stop for instance in instances])
+        _at_once([instance.stop for instance in self.instances])
 
-    def next_ready(self) -> Instance | None:
-        instances = self._instances
-        first = next(self._turn)
-        for offset in range(len(instances)):
-            instance = instances[(first + offset) % len(instances)]
-            if instance.ready:
-                return instance
-        return None
+    def add(self, count: int) -> None:
+        """Start instances.
 
-    def scale(self, count: int) -> None:
-        added = [self._new_instance() for _ in range(count - len(self._instances))]
+        Raises:
+            DeploymentFailedError: one does not come up; the others stay as they were.
+        """
+        added = [self._new_instance() for _ in range(count)]
         try:
             _at_once([instance.start for instance in added])
         except UnhealthyError as error:
@@ -124,10 +114,12 @@ class _Variant:
                 f"The primary container for production variant {self.name} did not pass the ping health check. "
                 "Please check CloudWatch logs for this endpoint."
             ) from error
-        with self._lock:
-            instances = self._instances + added
-            self._instances, surplus = instances[:count], instances[count:]
-        _at_once([instance.stop for instance in surplus])
+        self.instances = self.instances + added
+
+    def remove(self, count: int) -> list[Instance]:
+        """Let go of instances beyond `count`; they still run, for whoever ends them."""
+        self.instances, surplus = self.instances[:count], self.instances[count:]
+        return surplus
 
     def _new_instance(self) -> Instance:
         instance_id = new_instance_id()

@@ -75,6 +75,8 @@ class Instance:
         self._process: Process | None = None
         self._mark = ""
         self._pool: urllib3.HTTPConnectionPool | None = None
+        self._calls = 0
+        self._idle = threading.Condition()
         self.ready = False
 
     def start(self) -> None:
@@ -92,6 +94,22 @@ class Instance:
             raise
         self.ready = True
         self._cloud.background(self._keep_running, self._name)
+
+    def take(self) -> bool:
+        """Take the instance for one call, after which it is given back; False when it is not ready."""
+        with self._idle:
+            self._calls += self.ready
+            return self.ready
+
+    def give_back(self) -> None:
+        with self._idle:
+            self._calls -= 1
+            self._idle.notify_all()
+
+    def drain(self) -> None:
+        """Wait for the answers to all calls under way; nobody may take the instance any more."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._calls == 0, ACCEPT_SECONDS + ANSWER_SECONDS)
 
     def stop(self) -> None:
         """SIGTERM, 30 seconds, SIGKILL; may be called at any time, and more than once."""

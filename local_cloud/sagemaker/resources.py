@@ -7,10 +7,8 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-
 from local_cloud.sagemaker.endpoints import Endpoints
-from local_cloud.sagemaker.errors import invalid
+from local_cloud.template_values import as_api
 from local_cloud.wire import JsonService, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -86,7 +84,7 @@ class NamedResource:
             ServiceError: a property is unknown, or of a type that cannot be read as the API's.
         """
         shape = self._service.model.operation_model(f"{verb}{self._noun}").input_shape
-        request = _as_api(shape, dict(properties), "#")
+        request = as_api(shape, dict(properties), "#")
         assert isinstance(request, dict)
         return request
 
@@ -160,33 +158,3 @@ def _generated_name(logical_id: str) -> str:
     """LOGICALID-RANDOM, as CloudFormation names these types."""
     ending = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_RANDOM_CHARACTERS))
     return f"{logical_id[: _NAME_CHARACTERS - _RANDOM_CHARACTERS - 1]}-{ending}"
-
-
-def _as_api(shape: Shape | None, value: Any, path: str) -> Any:
-    """A template's value in the API's types: templates may write numbers and truth values as strings.
-
-    A value that cannot be read so stays as it is: the API's own validation refuses it.
-    """
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        for name in value:
-            if name not in shape.members:
-                raise invalid(f"Properties validation failed: {path}: extraneous key [{name}] is not permitted")
-        return {name: _as_api(shape.members[name], item, f"{path}/{name}") for name, item in value.items()}
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_as_api(shape.member, item, f"{path}/{n}") for n, item in enumerate(value)]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: _as_api(shape.value, item, f"{path}/{key}") for key, item in value.items()}
-    return _scalar_as_api(shape.type_name if shape is not None else "string", value)
-
-
-def _scalar_as_api(kind: str, value: Any) -> Any:
-    if kind == "string" and isinstance(value, (bool, int, float)):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if kind == "boolean" and value in ("true", "false"):
-        return value == "true"
-    if isinstance(value, str) and kind in ("integer", "long", "float", "double"):
-        try:
-            return float(value) if kind in ("float", "double") else int(value)
-        except ValueError:
-            return value
-    return value

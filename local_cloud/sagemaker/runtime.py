@@ -3,16 +3,23 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from local_cloud.authorization import authorize
 from local_cloud.ministack import Receive, Scope, Send
 from local_cloud.sagemaker.authorization import invoke_endpoint
+from local_cloud.sagemaker.data_capture import Exchange
 from local_cloud.sagemaker.endpoints import Endpoints
 from local_cloud.sagemaker.instances import ContainerAnswer, ContainerGoneError, ContainerTimeoutError, Instance
+from local_cloud.sagemaker.shadows import ShadowCalls
+from local_cloud.sagemaker.traffic import Lease, Traffic
 from local_cloud.wire import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -25,6 +32,8 @@ _THREADS = 256
 _CONTAINER = "primary"
 _CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
+_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+_MAXIMUM_INFERENCE_ID_CHARACTERS = 64
 _PASSED_ON = ("content-type", "accept", _CUSTOM_ATTRIBUTES)
 _NOT_SERVED = (
     "x-amzn-sagemaker-target-model", "x-amzn-sagemaker-target-container-hostname",
@@ -54,6 +63,52 @@ class _InvocationError(Exception):
         self.body = {"Message": message, **(details or {})}
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What a variant is asked.
+
+    Attributes:
+        headers: those that are passed on to the container.
+        received: when, by the clock of perf_counter.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    inference_id: str | None
+    time: datetime
+    received: float
+
+
+class _Call:
+    """One call of a container, and how long it took.
+
+    Attributes:
+        status: the container's; 0 without an answer.
+        model_seconds: None when no container was called.
+    """
+
+    def __init__(self, received: float) -> None:
+        self.status = 0
+        self.model_seconds: float | None = None
+        self._received = received
+
+    def make(self, instance: Instance, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
+        """
+        Raises:
+            ContainerGoneError, ContainerTimeoutError: there is no answer.
+        """
+        started = time.perf_counter()
+        try:
+            answer = instance.invoke(body, headers)
+        finally:
+            self.model_seconds = time.perf_counter() - started
+        self.status = answer.status
+        return answer
+
+    def overhead_seconds(self) -> float:
+        return time.perf_counter() - self._received - (self.model_seconds or 0.0)
+
+
 class Runtime:
     """The ASGI application below /endpoints/."""
 
@@ -63,14 +118,17 @@ class Runtime:
         self._account_id = account_id
         # containers may take a minute: a pool of their own, so that they hold nobody else up
         self._threads = ThreadPoolExecutor(_THREADS, "invoke-endpoint")
+        self._shadow_calls = ShadowCalls()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = time.perf_counter()
         try:
             name = _endpoint_name(scope)
             self._authorize(name)
             headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
             body = await _read_body(receive)
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, name, headers, body)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._invoke, name, headers, body, received)
         except _InvocationError as error:
             answer = _error_answer(error)
         except ConnectionAbortedError:
@@ -87,34 +145,77 @@ class Runtime:
         except ServiceError as error:
             raise _InvocationError(403, error.code, error.message) from error
 
-    def _invoke(self, name: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+    def _invoke(self, name: str, headers: Mapping[str, str], body: bytes, received: float) -> _Answer:
         _check_headers(headers)
-        variant, instance = self._route(name, headers.get(_TARGET_VARIANT))
         passed_on = {key: headers[key] for key in _PASSED_ON if key in headers}
-        try:
-            answer = instance.invoke(body, passed_on)
-        except ContainerTimeoutError as error:
-            raise self._model_error(name, 0, _TIMED_OUT) from error
-        except ContainerGoneError as error:
-            raise self._model_error(name, 0, _EXITED) from error
+        request = _Request(body, passed_on, headers.get(_INFERENCE_ID), datetime.now(UTC), received)
+        traffic = self._traffic(name)
+        with self._take(traffic, name, headers.get(_TARGET_VARIANT)) as lease:
+            self._copy(traffic.take_shadow(lease), request)
+            try:
+                answer = self._ask(lease, request)
+            except ContainerTimeoutError as error:
+                raise self._model_error(name, 0, _TIMED_OUT) from error
+            except ContainerGoneError as error:
+                raise self._model_error(name, 0, _EXITED) from error
         if answer.status >= 300:
             raise self._model_error(name, answer.status, answer.body.decode(errors="replace"))
-        return _Answer(200, _answer_headers(answer, variant), answer.body)
+        return _Answer(200, _answer_headers(answer, lease.variant), answer.body)
 
-    def _route(self, name: str, target_variant: str | None) -> tuple[str, Instance]:
-        fleet = self._endpoints.serving(name)
-        if fleet is None:
+    def _ask(self, lease: Lease, request: _Request) -> ContainerAnswer:
+        """Call a variant, which counts for its metrics and may be captured.
+
+        Raises:
+            ContainerGoneError, ContainerTimeoutError: there is no answer.
+            _InvocationError: no instance is ready.
+        """
+        call = _Call(request.received)
+        try:
+            if lease.instance is None or lease.fleet is None:
+                raise _no_instance()
+            answer = call.make(lease.instance, request.body, request.headers)
+        finally:
+            self._record(lease, call)
+        if answer.status < 300:  # that AWS captures nothing of the others is a guess
+            exchange = Exchange(
+                request.time, request.body, request.headers.get("content-type"), answer.body,
+                answer.headers.get("content-type"), request.inference_id,
+            )  # fmt: skip
+            role_arn = lease.fleet.named(lease.variant).role_arn
+            self._endpoints.capture.capture(lease.endpoint_name, lease.variant, role_arn, lease.fleet.capture, exchange)
+        return answer
+
+    def _record(self, lease: Lease, call: _Call) -> None:
+        self._endpoints.metrics.record(
+            lease.endpoint_name, lease.variant, call.status, call.model_seconds, call.overhead_seconds(),
+            instances=lease.instances, config_name=lease.config_name,
+        )  # fmt: skip
+
+    def _copy(self, shadow: Lease | None, request: _Request) -> None:
+        """Send a copy to a shadow variant; nothing is waited for, and its answer goes nowhere but to the capture."""
+
+        def ask(lease: Lease) -> None:
+            with lease, suppress(ContainerTimeoutError, ContainerGoneError, _InvocationError):
+                self._ask(lease, request)
+
+        if shadow is not None and not self._shadow_calls.make(partial(ask, shadow)):
+            with shadow:
+                self._record(shadow, _Call(request.received))
+
+    def _traffic(self, name: str) -> Traffic:
+        traffic = self._endpoints.serving(name)
+        if traffic is None:
             if self._endpoints.status(name) == "SystemUpdating":
                 raise _no_instance()
             raise _InvocationError(400, "ValidationError", f"Endpoint {name} of account {self._account_id} not found.")
+        return traffic
+
+    def _take(self, traffic: Traffic, name: str, target_variant: str | None) -> Lease:
         try:
-            variant, instance = fleet.choose(target_variant)
+            return traffic.take(target_variant)
         except KeyError as error:
             message = f"Variant {target_variant} of endpoint {name} of account {self._account_id} not found."
             raise _InvocationError(400, "ValidationError", message) from error
-        if instance is None:
-            raise _no_instance()
-        return variant, instance
 
     def _model_error(self, name: str, status: int, message: str) -> _InvocationError:
         side = "client" if 400 <= status < 500 else "server"
@@ -163,6 +264,9 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         if len(value) > _MAXIMUM_HEADER_CHARACTERS or not value.isascii():
             message = f"The header {name} must have at most {_MAXIMUM_HEADER_CHARACTERS} US-ASCII characters."
             raise _InvocationError(400, "ValidationError", message)
+    if len(headers.get(_INFERENCE_ID, "")) > _MAXIMUM_INFERENCE_ID_CHARACTERS:
+        message = f"The header {_INFERENCE_ID} must have at most {_MAXIMUM_INFERENCE_ID_CHARACTERS} characters."
+        raise _InvocationError(400, "ValidationError", message)
 
 
 def _answer_headers(answer: ContainerAnswer, variant: str) -> list[tuple[bytes, bytes]]:

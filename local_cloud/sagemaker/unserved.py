@@ -39,9 +39,8 @@ NOT_SERVED = {
     ),
     "CreateModelPackageGroup": ("ManagedConfiguration",),
     "CreateEndpointConfig": (
-        "AsyncInferenceConfig", "DataCaptureConfig.EnableCapture", "EnableNetworkIsolation", "ExecutionRoleArn",
-        "ExplainerConfig", "MetricsConfig", "ShadowProductionVariants", "VpcConfig",
-        *(f"ProductionVariants.{member}" for member in _VARIANT),
+        "AsyncInferenceConfig", "EnableNetworkIsolation", "ExecutionRoleArn", "ExplainerConfig", "VpcConfig",
+        *(f"{where}.{member}" for where in ("ProductionVariants", "ShadowProductionVariants") for member in _VARIANT),
     ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.ServerlessUpdateConfig",),
     "DescribeModelPackage": ("IncludedData=MetadataOnly",),

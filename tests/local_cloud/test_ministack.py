@@ -155,6 +155,26 @@ def _saved(state_dir: Path, service: str) -> str:
     return file.read_text() if file.exists() else ""
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_alarms_are_kept_over_a_kill_and_metrics_over_an_orderly_end(tmp_path: Path, number: signal.Signals) -> None:
+    first = CloudServer.start(tmp_path, command=TOY)
+    cloudwatch = first.client("cloudwatch")
+    cloudwatch.put_metric_data(Namespace="Kept", MetricData=[{"MetricName": "Size", "Value": 1.0}])
+    cloudwatch.put_metric_alarm(
+        AlarmName="kept", Namespace="Kept", MetricName="Size", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=9, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    eventually(lambda: "kept" in _saved(tmp_path, "cloudwatch"))
+    first.stop(number)
+    second = CloudServer.start(tmp_path, command=TOY)
+    try:
+        cloudwatch = second.client("cloudwatch")
+        assert [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]] == ["kept"]
+        assert bool(cloudwatch.list_metrics(Namespace="Kept")["Metrics"]) == (number == signal.SIGTERM)
+    finally:
+        second.stop()
+
+
 def test_the_server_listens_on_loopback_alone(toy: CloudServer) -> None:
     port = int(toy.endpoint_url.rpartition(":")[2])
     tables = [Path(f"/proc/{toy.process.pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]

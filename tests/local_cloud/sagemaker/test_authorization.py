@@ -157,8 +157,9 @@ def resource_types(action: str) -> dict[str, re.Pattern[str]]:
 
 def test_every_served_operation_has_a_rule_and_a_request_here(tmp_path: Path) -> None:
     cloud: Any = SimpleNamespace(
-        region="eu-west-1", account_id="111122223333", state_dir=tmp_path, store=Store(tmp_path / "state.db")
-    )
+        region="eu-west-1", account_id="111122223333", state_dir=tmp_path, store=Store(tmp_path / "state.db"),
+        put_metric_data=None,
+    )  # fmt: skip
     served = set(SageMaker(cloud).api.served_operations())
     cloud.store.close()
     assert served == set(REQUESTS) == set(rules(Arns("r", "a"), {}.get, lambda role_arn, check: False))
@@ -270,6 +271,19 @@ def test_what_a_request_does_not_carry_is_no_condition() -> None:
         }),
         Check("iam:PassRole", ROLE, {"iam:PassedToService": "sagemaker.amazonaws.com"}),
     ]  # fmt: skip
+
+
+def test_a_shadow_variant_is_asked_for_like_a_production_variant() -> None:
+    request = {
+        "EndpointConfigName": "taxi-7",
+        "ProductionVariants": [{"ModelName": "champion", "InstanceType": "ml.m5.large"}],
+        "ShadowProductionVariants": [{"ModelName": "challenger", "InstanceType": "ml.c5.large"}],
+    }
+    (check,) = asked("CreateEndpointConfig", request)
+    assert check.context == {
+        "sagemaker:InstanceTypes": ["ml.m5.large", "ml.c5.large"],
+        "sagemaker:ModelArn": [arn("model/champion"), arn("model/challenger")],
+    }
 
 
 def test_conditions_have_the_types_of_the_reference() -> None:

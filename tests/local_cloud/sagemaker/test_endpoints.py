@@ -320,16 +320,6 @@ def test_an_endpoint_that_is_being_changed_cannot_be_changed(sagemaker: SageMake
     delete(sagemaker, name)
 
 
-def test_other_rollouts_than_all_at_once_are_refused(sagemaker: SageMakerCloud, endpoint: str) -> None:
-    routing = {"Type": "CANARY", "WaitIntervalInSeconds": 60, "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50}}
-    config = sagemaker.api.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-    with pytest.raises(ClientError, match="does not serve rollouts other than blue/green ALL_AT_ONCE"):
-        sagemaker.api.update_endpoint(
-            EndpointName=endpoint, EndpointConfigName=config,
-            DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
-        )  # fmt: skip
-
-
 def test_an_image_without_the_port_label_is_refused(sagemaker: SageMakerCloud) -> None:
     image = sagemaker.image.replace(":1", ":without-label")
     sagemaker.push_image(image, "")

@@ -47,6 +47,51 @@ def test_endpoints_are_back_and_jobs_are_failed_after_a_restart(
     assert not (tmp_path / "cloud" / "sagemaker" / "jobs" / "training" / job).exists()
 
 
+def test_shadows_capture_and_scaling_go_on_after_a_kill(start_cloud: Callable[[], CloudServer], tmp_path: Path) -> None:
+    before = SageMakerCloud.make(start_cloud(), tmp_path)
+    variants = [
+        {"VariantName": name, "ModelName": before.make_model(name), "InstanceType": "ml.m5.large",
+         "InitialInstanceCount": 2}
+        for name in ("Champion", "Challenger")
+    ]  # fmt: skip
+    capture = {
+        "InitialSamplingPercentage": 100, "CaptureOptions": [{"CaptureMode": "Output"}],
+        "DestinationS3Uri": f"s3://{before.bucket}/captures",
+    }  # fmt: skip
+    before.api.create_endpoint_config(
+        EndpointConfigName="shadowed", ProductionVariants=variants[:1], ShadowProductionVariants=variants[1:],
+        DataCaptureConfig=capture,
+    )  # fmt: skip
+    endpoint = before.make_endpoint("shadowed")
+    names = {
+        "ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{endpoint}/variant/Champion",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }  # fmt: skip
+    scaling = before.client("application-autoscaling")
+    scaling.register_scalable_target(**names, MinCapacity=1, MaxCapacity=2)
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    alarm = scaling.put_scaling_policy(
+        **names, PolicyName="invocations", PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 30.0, "PredefinedMetricSpecification": metric},
+    )["Alarms"][1]["AlarmName"]  # fmt: skip
+    eventually(lambda: alarm in (tmp_path / "cloud" / "ministack" / "cloudwatch.json").read_text())
+
+    before.server.stop(signal.SIGKILL)
+    after = SageMakerCloud(start_cloud(), tmp_path)
+    after.endpoint_settled(endpoint)
+
+    after.invoke(endpoint)
+    for name in ("Champion", "Challenger"):
+        eventually(lambda name=name: after.keys(f"captures/{endpoint}/{name}/"))
+
+    def scaled_in() -> bool:
+        after.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+        described = after.api.describe_endpoint(EndpointName=endpoint)
+        return bool(described["ProductionVariants"][0]["CurrentInstanceCount"] == 1)
+
+    eventually(scaled_in, 40)
+
+
 def _lines(sagemaker: SageMakerCloud, group: str, prefix: str) -> list[str]:
     logs = sagemaker.client("logs")
     try:
