@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from model_code.artifact import DIGEST_VARIABLE
@@ -38,10 +39,15 @@ def _train(paths: Paths, environment: Environment) -> None:
 
 
 def _evaluate(paths: Paths, environment: Environment, *options: str) -> None:
-    from model_code import evaluate
+    from model_code import evaluate, serving_check
     from model_code.slices import read_slice_columns
 
-    evaluate.run(paths, environment.get(DIGEST_VARIABLE), read_slice_columns(options))
+    evaluate.run(
+        paths,
+        environment.get(DIGEST_VARIABLE),
+        read_slice_columns(options),
+        check_serving=partial(serving_check.measure, environment=environment),
+    )
 
 
 def _serve(paths: Paths, environment: Environment) -> None:

@@ -2,6 +2,7 @@
 
 predictions.npz   label, prediction, slices and own losses of each record
 samples.json      records and their predictions, to be compared with the endpoint's
+openapi.json      what the endpoint takes and answers
 evaluation.json   everything else; written last
 """
 
@@ -9,7 +10,7 @@ import io
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from model_code import latency, model
+from model_code import latency, model, openapi
 from model_code.artifact import check_model, unpack
 from model_code.behaviour import declared_behaviours, evaluate_behaviour
 from model_code.files import write_whole
@@ -36,6 +37,9 @@ from model_code.slices import SliceColumn
 SAMPLES = 100
 BEHAVIOUR_RECORDS = 500
 
+CheckServing = Callable[[Path, Sequence[Mapping[str, Any]], str], dict[str, float]]
+"""Measures the server of a model: from its base directory, records to send and its digest to metrics."""
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -44,31 +48,39 @@ class Scored:
     Attributes:
         digest: of the model's files.
         samples: as in samples.json.
-        latency, behaviours, importance: as in evaluation.json.
+        latency, serving, behaviours, importance: as in evaluation.json.
     """
 
     digest: str
     predictions: NDArray[np.float64]
     samples: dict[str, Any]
     latency: dict[str, float]
+    serving: dict[str, float]
     behaviours: list[dict[str, Any]]
     importance: dict[str, Any] | None
 
 
-def run(paths: Paths, expected_digest: str | None, slice_columns: Sequence[SliceColumn] = ()) -> None:
+def run(
+    paths: Paths,
+    expected_digest: str | None,
+    slice_columns: Sequence[SliceColumn] = (),
+    *,
+    check_serving: CheckServing,
+) -> None:
     """Score the model.
 
     Args:
         expected_digest: of the model that is to be scored; None for any.
+        check_serving: measures the model's server.
 
     Raises:
         DataError: the holdout cannot be read, or not be sliced.
         ModelError: the artifact cannot be used, is of another model, or model.py breaks the contract.
     """
     holdout = read_holdout(paths.holdout, slice_columns)
-    scored = _score(paths.model_archive, expected_digest, holdout)
+    scored = _score(paths.model_archive, expected_digest, holdout, check_serving)
     measured = metrics(holdout.task.name, holdout.labels, scored.predictions)
-    measured |= {"model_mib": paths.model_archive.stat().st_size / 2**20, **scored.latency}
+    measured |= {"model_mib": paths.model_archive.stat().st_size / 2**20, **scored.latency, **scored.serving}
     own = own_measures(model, holdout.labels, scored.predictions, taken=measured)
     measured |= own.metrics
     for name, value in measured.items():
@@ -76,17 +88,20 @@ def run(paths: Paths, expected_digest: str | None, slice_columns: Sequence[Slice
     paths.evaluation.mkdir(parents=True, exist_ok=True)
     write_whole(paths.evaluation / "predictions.npz", _arrays(holdout, scored, own))
     write_whole(paths.evaluation / "samples.json", _json(scored.samples))
+    described = openapi.file_content(declared_columns(model.COLUMNS), holdout.task)
+    write_whole(paths.evaluation / openapi.FILE, described)
     write_whole(paths.evaluation / "evaluation.json", _json(_evaluation(holdout, scored, measured, own)))
 
 
-def _score(archive: Path, expected_digest: str | None, holdout: Holdout) -> Scored:
+def _score(archive: Path, expected_digest: str | None, holdout: Holdout, check_serving: CheckServing) -> Scored:
     """Load the model, and ask it all that is to be known."""
     task, records = holdout.task, holdout.records
     columns, behaviours = declared_columns(model.COLUMNS), declared_behaviours(model)
     with tempfile.TemporaryDirectory() as folder:
-        unpack(archive, Path(folder))
-        digest = check_model(Path(folder), expected_digest)
-        loaded = model.load(Path(folder))
+        served = Paths(Path(folder))
+        unpack(archive, served.model)
+        digest = check_model(served.model, expected_digest)
+        loaded = model.load(served.model)
 
         def predict(asked: pl.DataFrame) -> NDArray[np.float64]:
             return checked_predictions(loaded.predict(asked), asked.height, task)
@@ -99,6 +114,7 @@ def _score(archive: Path, expected_digest: str | None, holdout: Holdout) -> Scor
             predictions=predictions,
             samples=samples,
             latency=latency.measure(loaded.predict, latency.one_by_one(samples["records"], columns)),
+            serving=check_serving(served.base, samples["records"], digest),
             behaviours=[_told(evaluate_behaviour(one, few, predict, task)) for one in behaviours],
             importance=permutation_importance(predict, records, holdout.labels, task),
         )

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_code import serving_check
 from model_code.errors import ModelError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]{0,99}")  # what slipway.yaml takes as the name of a metric
 
-_OF_EVALUATE = ("model_mib", "prediction_p50_ms", "prediction_p99_ms")
+_OF_EVALUATE = ("model_mib", "prediction_p50_ms", "prediction_p99_ms", *serving_check.METRICS)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Paths:
 
     @property
     def evaluation(self) -> Path:
-        """Evaluate: evaluation.json, samples.json and predictions.npz."""
+        """Evaluate: evaluation.json, openapi.json, samples.json and predictions.npz."""
         return self.base / "processing/output/evaluation"
 
     @property

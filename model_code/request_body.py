@@ -7,6 +7,7 @@ the whole request may.
 import csv
 import io
 import itertools
+import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -18,12 +19,15 @@ import orjson
 from model_code.errors import RequestError
 from model_code.records import Column
 
+LARGEST_BODY_BYTES = 6_291_456
+"""SageMaker sends no larger body to a real-time endpoint (InvokeEndpoint, Body)."""
+
 MOST_RECORDS = 100_000
 """A body of the largest size can hold 3 million short records, and one process would do nothing else for seconds,
 while /ping has two to answer in."""
 
 _LONGEST_SHOWN = 100
-_INTEGERS = range(-(2**63), 2**63)
+INTEGERS = range(-(2**63), 2**63)
 
 Cells = dict[str, list[Any]]
 
@@ -64,6 +68,7 @@ def read_json(body: bytes, columns: Sequence[Column]) -> Cells:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        _name_what_json_lacks(body, columns)
         raise RequestError(f"the body is not JSON: {error}") from error
     records = _records_of(document)
     _check_number(records)
@@ -78,6 +83,32 @@ def read_json(body: bytes, columns: Sequence[Column]) -> Cells:
         column.name: _read(column, [record.get(column.name) for record in records], _json_reader(column))
         for column in columns
     }
+
+
+def _name_what_json_lacks(body: bytes, columns: Sequence[Column]) -> None:
+    """Refuse NaN, Infinity and numbers beyond all range by their field: JSON has none of them, but many clients do."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    by_name = {column.name: column for column in columns}
+    records = document.get("instances", [document]) if isinstance(document, dict) else None
+    for number, record in enumerate(records if isinstance(records, list) else (), start=1):
+        for name, value in record.items() if isinstance(record, dict) else ():
+            if isinstance(value, int | float) and not _is_finite(value):
+                column = by_name.get(name)
+                raise (
+                    _unknown_field(name, number, columns)
+                    if column is None
+                    else _wrong_value(column, number, str(value))
+                )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _check_number(records: Sequence[Any]) -> None:
@@ -104,12 +135,15 @@ def _wrong_names(record: dict[str, Any], number: int, columns: Sequence[Column])
     by_name = {column.name: column for column in columns}
     for name in record:
         if name not in by_name:
-            field = _shown(name)
-            message = f"record {number} has the unknown field {field}"
-            return RequestError(message, record=number, field=field, allowed=", ".join(by_name))
+            return _unknown_field(name, number, columns)
     absent = next(column for column in columns if column.name not in record and not column.optional)
     message = f"record {number} lacks the field {absent.name}"
     return RequestError(message, record=number, field=absent.name, allowed=absent.allowed)
+
+
+def _unknown_field(name: str, number: int, columns: Sequence[Column]) -> RequestError:
+    field, known = _shown(name), ", ".join(column.name for column in columns)
+    return RequestError(f"record {number} has the unknown field {field}", record=number, field=field, allowed=known)
 
 
 def _read(column: Column, cells: Sequence[Any], reader: Callable[[Any], Any]) -> list[Any]:
@@ -118,12 +152,15 @@ def _read(column: Column, cells: Sequence[Any], reader: Callable[[Any], Any]) ->
         for cell in cells:
             values.append(reader(cell))  # noqa: PERF401 - their number tells which one failed
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        number, value = len(values) + 1, cells[len(values)]
-        raise RequestError(
-            f"record {number}: {column.name} must be {column.allowed}, got {_shown(value)}",
-            record=number, field=column.name, value=_shown(value), allowed=column.allowed,
-        ) from error  # fmt: skip
+        raise _wrong_value(column, len(values) + 1, cells[len(values)]) from error
     return values
+
+
+def _wrong_value(column: Column, number: int, value: Any) -> RequestError:
+    return RequestError(
+        f"record {number}: {column.name} must be {column.allowed}, got {_shown(value)}",
+        record=number, field=column.name, value=_shown(value), allowed=column.allowed,
+    )  # fmt: skip
 
 
 def _shown(value: Any) -> Any:
@@ -179,7 +216,10 @@ def _time(cell: str) -> datetime:
 
 
 def _json_whole_number(cell: Any) -> int:
-    if isinstance(cell, bool) or int(cell) != cell or int(cell) not in _INTEGERS:
+    if isinstance(cell, bool) or int(cell) != cell or int(cell) not in INTEGERS:
+        raise ValueError(cell)
+    # orjson reads a whole number below the range as a float, rounded to the lowest one.
+    if isinstance(cell, float) and cell == INTEGERS.start:
         raise ValueError(cell)
     return int(cell)
 

@@ -5,6 +5,8 @@ them starts, the model's files are compared with the digest of what was trained.
 """
 
 import multiprocessing
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,16 +23,13 @@ from numpy.typing import NDArray
 
 from model_code import model
 from model_code.artifact import check_model
-from model_code.errors import RequestError
+from model_code.errors import ModelError, RequestError
 from model_code.log import say
 from model_code.paths import Paths
 from model_code.predictions import checked_predictions
 from model_code.records import Column, declared_columns
-from model_code.request_body import read_csv, read_json
+from model_code.request_body import LARGEST_BODY_BYTES, read_csv, read_json
 from model_code.task import Task, declared_task
-
-LARGEST_BODY_BYTES = 6_291_456
-"""SageMaker sends no larger body to a real-time endpoint (InvokeEndpoint, Body)."""
 
 CSV, JSON = "text/csv", "application/json"
 
@@ -162,7 +161,7 @@ def run(paths: Paths, address: str, port: int, workers: int, expected_digest: st
     task = declared_task(model)
     check_model(paths.model, expected_digest)
     columns = declared_columns(model.COLUMNS)
-    loaded = multiprocessing.Value("i", 0)
+    start = _Start(workers)
     server = Granian(
         target="model_code.serve",
         address=address,
@@ -174,18 +173,47 @@ def run(paths: Paths, address: str, port: int, workers: int, expected_digest: st
         blocking_threads=1,
         log_level=LogLevels.warning,
         workers_kill_timeout=_GRACE_SECONDS,
+        # A process that is killed, for its memory for instance, is started again while the others serve on.
+        respawn_failed_workers=True,
     )
+    # A process inherits the server's handler until it has loaded the model: a stop would wait for it.
+    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     say(f"serving on {address}:{port} with {workers} processes")
-    server.serve(target_loader=partial(_load, paths.model, columns, task, loaded, workers), wrap_loader=False)
+    server.serve(target_loader=partial(_load, paths.model, columns, task, start), wrap_loader=False)
+    if start.failed.is_set():
+        raise ModelError(f"the model in {paths.model} cannot be loaded: the lines above say why")
 
 
-def _load(model_dir: Path, columns: tuple[Column, ...], task: Task, loaded: Any, workers: int) -> Application:
+class _Start:
+    """What the server's processes tell each other of their start."""
+
+    def __init__(self, workers: int) -> None:
+        self.failed = multiprocessing.Event()
+        self._loaded = multiprocessing.Value("i", 0)
+        self._workers = workers
+        self._server = os.getpid()
+
+    def note_loaded(self) -> None:
+        with self._loaded.get_lock():
+            self._loaded.value += 1
+
+    def all_have_loaded(self) -> bool:
+        loaded: int = self._loaded.value
+        return loaded >= self._workers
+
+    def give_up(self) -> None:
+        """End the server: a process that cannot load the model would be started again without end."""
+        self.failed.set()
+        os.kill(self._server, signal.SIGTERM)
+
+
+def _load(model_dir: Path, columns: tuple[Column, ...], task: Task, start: _Start) -> Application:
     """Load the model into one process; a model that cannot be loaded ends the server."""
     try:
         predictor = model.load(model_dir)
     except Exception as error:
         traceback.print_exc()
+        start.give_up()
         sys.exit(f"the model in {model_dir} cannot be loaded: {type(error).__name__}: {error}")
-    with loaded.get_lock():
-        loaded.value += 1
-    return Application(predictor, columns, task, ready=lambda: loaded.value >= workers)
+    start.note_loaded()
+    return Application(predictor, columns, task, ready=start.all_have_loaded)

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from model_code import model
+from model_code import model, openapi
 from model_code.artifact import model_digest
 from model_code.errors import DataError, ModelError
 from model_code.hyperparameters import read_hyperparameters
@@ -15,6 +15,7 @@ from model_code.metrics import metrics
 from model_code.own_measures import own_measures
 from model_code.paths import Paths
 from model_code.predictions import checked_predictions
+from model_code.records import declared_columns
 from model_code.task import Task, checked_labels, declared_task
 
 
@@ -41,6 +42,7 @@ def run(paths: Paths) -> None:
     size = sum(file.stat().st_size for file in paths.model.rglob("*") if file.is_file())
     if not size:
         raise ModelError("train in model.py returned, but wrote nothing into model_dir")
+    (paths.model / openapi.FILE).write_bytes(openapi.file_content(declared_columns(model.COLUMNS), task))
     say(f"the model takes {size / 2**20:.2f} MiB, its files have the SHA-256 {model_digest(paths.model)}")
     for name, value in _validation_metrics(paths, validation_records, task).items():
         say(f"validation:{name}={value:.6g}")

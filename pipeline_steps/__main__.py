@@ -35,6 +35,7 @@ STEPS = (
     "train_model",
     "evaluate_model",
     "register_model",
+    "plan_release",
     "verify_endpoint",
     "judge_pull_request",
 )

@@ -3,24 +3,29 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from pipeline_steps.errors import (
     AlreadyExistsError,
     AwsError,
     DocumentError,
     ModelError,
+    NoAnswerError,
     NotFoundError,
     RequestError,
     ScanNotFoundError,
     ThrottlingError,
     UnsupportedImageError,
 )
+
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+"""Of an endpoint: the predictions for the largest body are some 2 MB."""
 
 Client = Any  # boto3 makes its clients' methods at run time; a step installs no stubs for them
 
@@ -54,6 +59,7 @@ _THROTTLED = {
     "SlowDown",
 }
 _REFUSED = {"ValidationException", "ValidationError", "InvalidParameterException"}
+_INVALID_INVOCATION = {"ValidationError", "ValidationException"}
 _OF_ONE_CODE: Mapping[str, type[AwsError]] = {
     "ScanNotFoundException": ScanNotFoundError,
     "UnsupportedImageTypeException": UnsupportedImageError,
@@ -78,10 +84,22 @@ class Aws:
         """SageMaker: jobs, the model registry, endpoints."""
         return self._client("sagemaker")
 
-    @cached_property
-    def sagemaker_runtime(self) -> Client:
-        """SageMaker runtime: requests to endpoints."""
-        return self._client("sagemaker-runtime")
+    def invoker(self, *, connections: int, answer_seconds: float, attempts: int) -> "Invoker":
+        """Calls endpoints, from several threads at once.
+
+        Args:
+            connections: that are kept.
+            answer_seconds: how long an answer may take.
+            attempts: how often a call is tried that SageMaker, not the container, could not serve.
+        """
+        config = _CONFIG.merge(
+            Config(
+                max_pool_connections=connections,
+                read_timeout=answer_seconds,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+            )
+        )
+        return Invoker(self._session.client("sagemaker-runtime", config=config))
 
     @cached_property
     def logs(self) -> Client:
@@ -156,6 +174,67 @@ class Aws:
         return self._session.client(service, config=_CONFIG)
 
 
+@dataclass(frozen=True)
+class EndpointAnswer:
+    """What came back from an endpoint.
+
+    Attributes:
+        status: the container's own; SageMaker's where it refused the request itself; 0 when the container gave none.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Invoker:
+    """InvokeEndpoint, with errors of the container as the answers that they are."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def invoke(
+        self, endpoint: str, content_type: str, body: bytes, doing: str, *, variant: str | None = None
+    ) -> EndpointAnswer:
+        """Send a request.
+
+        Args:
+            doing: as for `translated`.
+            variant: the production variant that is to answer; None for any, by their weights.
+
+        Raises:
+            NoAnswerError: there was no answer in time.
+            AwsError: SageMaker did not serve the call.
+        """
+        target = {} if variant is None else {"TargetVariant": variant}
+        request = {"EndpointName": endpoint, "ContentType": content_type, "Accept": content_type, "Body": body}
+        try:
+            with translated(doing):
+                answer = self.client.invoke_endpoint(**request, **target)
+                return EndpointAnswer(200, answer.get("ContentType", ""), answer["Body"].read(LARGEST_ANSWER_BYTES))
+        except AwsError as error:
+            refusal = _refusal(error.__cause__)
+            if refusal is None:
+                raise
+            return refusal
+
+
+def _refusal(error: BaseException | None) -> EndpointAnswer | None:
+    """The answer of the container, or SageMaker's to a request that it does not pass on; None for all other errors."""
+    if not isinstance(error, ClientError):
+        return None
+    response = error.response
+    code, message = response["Error"]["Code"], response["Error"]["Message"]
+    if code == "ModelError":
+        said: str = response.get("OriginalMessage", message)
+        return EndpointAnswer(response.get("OriginalStatusCode", 0), "", said.encode())
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
+    # A body that is too large has no code but its status; an empty one is no valid request.
+    if status == 413 or code in _INVALID_INVOCATION:
+        return EndpointAnswer(status, "", message.encode())
+    return None
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ours.
@@ -170,6 +249,8 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _our_error(doing, error) from error
+    except ReadTimeoutError as error:
+        raise NoAnswerError(f"could not {doing}: there was no answer in time") from error
     except BotoCoreError as error:
         raise AwsError(f"could not {doing}: {error}") from error
 

@@ -319,6 +319,142 @@ class PromotionDecision(Document):
     notes: tuple[str, ...] = ()
 
 
+class ApiInfo(Document):
+    """The head of an OpenAPI description."""
+
+    version: MeasuredName
+
+
+class ApiDescription(Document):
+    """The OpenAPI description of the model's endpoint, as far as a step reads it (openapi.json)."""
+
+    info: ApiInfo
+    components: Mapping[str, JsonValue]
+
+
+class ReportFacts(Document):
+    """What the report tells beside the gate's own documents (report_facts.json), so that it can be made again.
+
+    Attributes are those of ReportEvidence of the same names.
+    """
+
+    manifest: DatasetManifest | None
+    champion_manifest: DatasetManifest | None
+    project: str
+    commit_id: str
+    execution_id: str
+    image_uri: str
+    model_data_uri: str
+    training_job_name: str
+    hyperparameters: Mapping[str, str]
+    training_seconds: float | None
+    billable_seconds: float | None
+    reproduce: str
+    links: Mapping[str, str]
+
+
+class AgreementFindings(Document):
+    """The endpoint answered what the model answered offline.
+
+    Attributes:
+        answers: number of the answers that were compared.
+    """
+
+    records: int
+    answers: int
+    tolerance: float
+
+
+class HostileFindings(Document):
+    """What no client should send was refused, or answered where the contract allows it.
+
+    Attributes:
+        fixed, generated: number of requests.
+        seed: of the generated ones.
+    """
+
+    fixed: int
+    generated: int
+    seed: int
+    refused: int
+    answered: int
+
+
+class LoadFindings(Document):
+    """What clients saw who arrived at a set rate, without those of the ramp.
+
+    Attributes:
+        seconds: of load at the full rate.
+        answered_per_second: good answers.
+        allowed_p99_ms: as allowed_error_percent, the objective that it was held to.
+        p50_ms: as all latencies, counted from the moment at which a call was due.
+    """
+
+    requests_per_second: int
+    seconds: int
+    requests: int
+    answered_per_second: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    error_percent: float
+    allowed_p99_ms: int
+    allowed_error_percent: float
+
+
+class LatencyFindings(Document):
+    """How long answers to single calls took, one after the other."""
+
+    requests: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+FitVerdict = Literal["fits", "does not fit", "not judged"]
+
+
+class FitFindings(Document):
+    """Whether the model's container fits into the endpoint's instances.
+
+    Attributes:
+        instance_type: or `serverless`.
+        memory_mib: what an instance has; None when it is not known.
+        needed_mib: what the container takes there under load; None when it was not measured.
+        start_seconds: until it was ready, in the evaluation.
+        recovery_seconds: until the next good answer after one of its processes was killed.
+        reason: one sentence for the verdict.
+    """
+
+    instance_type: str
+    memory_mib: int | None
+    needed_mib: float | None
+    start_seconds: float | None
+    recovery_seconds: float | None
+    verdict: FitVerdict
+    reason: str
+
+
+class Verification(Document):
+    """What the verification of an endpoint found, as far as it came (verification.json).
+
+    Attributes:
+        contract: version of the description that the answers were held to; None when the model came without one.
+        failure: what was not as it must be; None when all was.
+    """
+
+    environment: str
+    endpoint_name: str
+    model_package_arn: str
+    contract: str | None = None
+    agreement: AgreementFindings | None = None
+    hostile: HostileFindings | None = None
+    load: LoadFindings | None = None
+    latency: LatencyFindings | None = None
+    fit: FitFindings | None = None
+    failure: str | None = None
+
+
 Prediction = float | tuple[float, ...]
 
 

@@ -9,6 +9,7 @@ StepError
 │   ├── RequestError            AWS found the request itself faulty
 │   ├── ScanNotFoundError       the registry has no scan of an image
 │   ├── UnsupportedImageError   the registry cannot scan an image of this kind
+│   ├── NoAnswerError           there was no answer in time
 │   └── ModelError              an endpoint's container answered with an error status
 ├── DockerError                 docker is missing, or a docker command failed
 ├── DataError                   there is no data, or a split of it is empty
@@ -19,6 +20,7 @@ StepError
 ├── UnregisteredModelError      an endpoint serves something that is not of a model package
 ├── ImageScanError              an image's scan failed, or found what the settings do not allow
 ├── PromotionError              the gate said no
+├── ReleaseError                a version, or a strategy, with which nothing can be released
 ├── BranchCodeError             tests, training or evaluation of a pull request's code failed
 └── VerificationError           an endpoint does not answer as it must
 
@@ -63,6 +65,10 @@ class ScanNotFoundError(AwsError):
 
 class UnsupportedImageError(AwsError):
     """The registry cannot scan an image of this kind."""
+
+
+class NoAnswerError(AwsError):
+    """There was no answer in time."""
 
 
 class ModelError(AwsError):
@@ -111,6 +117,10 @@ class ImageScanError(StepError):
 
 class PromotionError(StepError):
     """The gate said no."""
+
+
+class ReleaseError(StepError):
+    """A version, or a strategy, with which nothing can be released."""
 
 
 class BranchCodeError(StepError):

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pipeline_steps import names
 from pipeline_steps.errors import UsageError
 
+NEW_VERSION = "new"
+"""As the version to release: the one that this execution makes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepInputs:
@@ -13,10 +16,14 @@ class StepInputs:
     Attributes:
         execution_id: the pipeline execution's id, from which jobs and S3 prefixes get their names.
         commit_id: the commit under test.
+        released_version: the number of the version that the execution releases again; else `new`.
+        model_package_arn_prefix: with a version's number behind it, the version's ARN.
     """
 
     execution_id: str
     commit_id: str
+    released_version: str = NEW_VERSION
+    model_package_arn_prefix: str = ""
 
     def __post_init__(self) -> None:
         if not names.is_execution_id(self.execution_id):

@@ -1,13 +1,20 @@
 """Makes the report of an evaluation and puts it where people and the model registry find it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_steps import names
 from pipeline_steps.aws import Aws
 from pipeline_steps.champion import Champion
-from pipeline_steps.documents import Comparison, DatasetManifest, EvaluationReport, PromotionDecision
+from pipeline_steps.documents import (
+    Comparison,
+    DatasetManifest,
+    EvaluationReport,
+    PromotionDecision,
+    ReportFacts,
+)
 from pipeline_steps.errors import AwsError, DocumentError
 from pipeline_steps.model_quality import model_quality
 from pipeline_steps.progress import say
@@ -19,6 +26,9 @@ from settings import Settings
 
 REPORT_CHARACTERS = 10_000
 """Of report.md: a comment of CodeCommit takes 10,240."""
+
+_JSON = "application/json"
+_Files = Mapping[str, tuple[str, str]]  # text and content type by name
 
 
 @dataclass(frozen=True)
@@ -76,17 +86,35 @@ def gather(aws: Aws, settings: Settings, judgement: Judgement, lineage: Lineage)
 
 
 def publish(aws: Aws, evidence: ReportEvidence, data_bucket: str, documents_dir: Path) -> None:
-    """Write report.html and report.md beside the documents and, with model_quality.json, into S3."""
+    """Write the report, what it can be made again of, and model_quality.json, beside the documents and into S3."""
     quality = json.dumps(model_quality(evidence.comparison), indent=2, allow_nan=False)
+    facts = ReportFacts(**{name: getattr(evidence, name) for name in ReportFacts.model_fields})
     files = {
-        "report.html": (render_html(evidence), "text/html; charset=utf-8"),
-        "report.md": (render_markdown(evidence, REPORT_CHARACTERS), "text/markdown; charset=utf-8"),
-        "model_quality.json": (f"{quality}\n", "application/json"),
+        **_report(evidence),
+        "report_facts.json": (f"{facts.model_dump_json(indent=2)}\n", _JSON),
+        "model_quality.json": (f"{quality}\n", _JSON),
     }
     documents_dir.mkdir(parents=True, exist_ok=True)
-    for name, (text, content_type) in files.items():
+    for name, (text, _) in files.items():
         (documents_dir / name).write_text(text, encoding="utf-8")
-        uri = names.report_uri(data_bucket, evidence.execution_id, name)
+    _write(aws, files, data_bucket, evidence.execution_id)
+
+
+def publish_report(aws: Aws, evidence: ReportEvidence, data_bucket: str, execution_id: str) -> None:
+    """Write the report alone into S3, for an execution that may not be the one whose evaluation it tells of."""
+    _write(aws, _report(evidence), data_bucket, execution_id)
+
+
+def _report(evidence: ReportEvidence) -> _Files:
+    return {
+        "report.html": (render_html(evidence), "text/html; charset=utf-8"),
+        "report.md": (render_markdown(evidence, REPORT_CHARACTERS), "text/markdown; charset=utf-8"),
+    }
+
+
+def _write(aws: Aws, files: _Files, data_bucket: str, execution_id: str) -> None:
+    for name, (text, content_type) in files.items():
+        uri = names.report_uri(data_bucket, execution_id, name)
         aws.write_bytes(uri, text.encode(), content_type)
         say(f"{uri} is written")
 

@@ -10,6 +10,8 @@ from pipeline_steps.progress import say
 _ON_THE_WAY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 _LONGEST_WAIT_SECONDS = 1800
 _ATTEMPTS = 3
+VARIANT = "AllTraffic"
+"""The production variant that stays over all updates; beside it may be a challenger."""
 
 
 def served_model_package(aws: Aws, endpoint_name: str) -> str | None:
@@ -33,6 +35,16 @@ def served_model_package(aws: Aws, endpoint_name: str) -> str | None:
     raise UnregisteredModelError(
         f"the endpoint {endpoint_name} serves something that no longer exists: {gone}"
     ) from gone
+
+
+def variants_beside(aws: Aws, endpoint_name: str) -> tuple[str, ...]:
+    """The names of an endpoint's variants beside the one that stays, shadows too; none when there is no endpoint."""
+    try:
+        endpoint = _describe_endpoint(aws, endpoint_name)
+    except NotFoundError:
+        return ()
+    variants = [*endpoint.get("ProductionVariants", []), *endpoint.get("ShadowProductionVariants", [])]
+    return tuple(variant["VariantName"] for variant in variants if variant["VariantName"] != VARIANT)
 
 
 def wait_until_in_service(aws: Aws, endpoint_name: str, clock: Clock) -> None:
@@ -73,7 +85,8 @@ def _package_behind(aws: Aws, endpoint: dict[str, Any]) -> str:
         raise UnregisteredModelError(f"the endpoint {name} has no endpoint config")
     with translated(f"find the model that the endpoint {name} serves"):
         config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-        model_name = config["ProductionVariants"][0]["ModelName"]
+        variants = {variant["VariantName"]: variant for variant in config["ProductionVariants"]}
+        model_name = variants.get(VARIANT, config["ProductionVariants"][0])["ModelName"]
         model = aws.sagemaker.describe_model(ModelName=model_name)
     container = model["PrimaryContainer"] if "PrimaryContainer" in model else model["Containers"][0]
     if "ModelPackageName" not in container:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline_steps.documents import Comparison, DatasetManifest, EvaluationReport, PromotionDecision
+from pipeline_steps.documents import (
+    Comparison,
+    DatasetManifest,
+    EvaluationReport,
+    PromotionDecision,
+    Verification,
+)
 from settings import Evaluation
 
 
@@ -19,6 +25,7 @@ class ReportEvidence:
         training_seconds: duration of the training job; None, as billable_seconds, when it is not known.
         reproduce: the command, of one line or more, that makes this model again.
         links: where to read on, an https URL by what it leads to.
+        verification: of staging's endpoint; None as long as there was none.
     """
 
     challenger: EvaluationReport
@@ -39,6 +46,7 @@ class ReportEvidence:
     billable_seconds: float | None
     reproduce: str
     links: Mapping[str, str] = field(default_factory=dict)
+    verification: Verification | None = None
 
     @property
     def champion_name(self) -> str:

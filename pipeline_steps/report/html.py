@@ -12,6 +12,7 @@ from pipeline_steps.report import charts, figures, interval_charts, wording
 from pipeline_steps.report.confusion import confusion_tables
 from pipeline_steps.report.data_changes import column_changes, data_facts
 from pipeline_steps.report.evidence import ReportEvidence
+from pipeline_steps.report.staging import staging_facts
 from pipeline_steps.report.svg import style
 
 _TEMPLATE = "report.html.jinja"
@@ -60,6 +61,7 @@ def _page(evidence: ReportEvidence) -> Mapping[str, Any]:
         "accepted": evidence.decision.verdict == "Accepted",
         "key_figures": figures.key_figures(evidence),
         "figures": figures.figures(evidence),
+        "staging": staging_facts(evidence.verification) if evidence.verification else (),
         "champion_rule": figures.champion_rule(evidence.policy),
         "slices": [_slice(one, evidence) for one in figures.slices_in_order(evidence)],
         "most_slices": interval_charts.MOST_SLICES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipeline_steps.documents import Estimate, SliceComparison
 from pipeline_steps.report.evidence import ReportEvidence
 from pipeline_steps.report.figures import Figure, figures, slices_in_order
+from pipeline_steps.report.staging import staging_facts
 from pipeline_steps.report.wording import confidence, count, difference, interval, printable, shortened
 
 # CodeCommit, PostCommentForPullRequest: a comment has at most 10,240 characters.
@@ -60,11 +61,14 @@ def render_markdown(
         all_is_in: what has the items that are left out.
     """
     reasons, notes = _sentences(evidence.decision.reasons, "reason"), _sentences(evidence.decision.notes, "note")
-    metrics, slices = _metrics(evidence), _slices(evidence)
+    metrics, slices, staging = _metrics(evidence), _slices(evidence), _staging(evidence)
     # From the least important on: a part, and how many of its items stay for now.
-    order = ((notes, 0), (metrics, 4), (slices, 3), (reasons, 3), (metrics, 1), (slices, 0), (metrics, 0), (reasons, 1))
+    order = (
+        (notes, 0), (metrics, 4), (slices, 3), (reasons, 3), (staging, 1), (metrics, 1), (slices, 0), (metrics, 0),
+        (staging, 0), (reasons, 1),
+    )  # fmt: skip
     while True:
-        parts = [line for part in (reasons, metrics, slices, notes) for line in part.lines(all_is_in)]
+        parts = [line for part in (reasons, metrics, slices, staging, notes) for line in part.lines(all_is_in)]
         text = "\n".join([*_title(evidence, title), *parts, *_links(evidence)]).rstrip() + "\n"
         droppable = next((part for part, stay in order if part.shown > stay), None)
         if len(text) <= longest or droppable is None:
@@ -134,6 +138,15 @@ def _slice_line(one: SliceComparison) -> str:
     ends = None if one.difference is None else interval(one.difference, beside=one.challenger.value, sign=True)
     within = "" if ends is None else f" ({ends})"
     return f"- {escaped(f'{one.column}: {one.name}')}{gap}{within}, {count(one.records, 'record')}"
+
+
+def _staging(evidence: ReportEvidence) -> _Part:
+    found = evidence.verification
+    facts = () if found is None else staging_facts(found)
+    items = [f"- {name}: {escaped(text, _LONGEST_SENTENCE)}" for name, text in facts]
+    if found is not None and found.failure is not None:
+        items.insert(0, f"- **failed**: {escaped(found.failure, _LONGEST_SENTENCE)}")
+    return _Part(("On staging:", ""), tuple(items), "finding", shown=len(items))
 
 
 def _links(evidence: ReportEvidence) -> list[str]:

@@ -1,1 +1,1 @@
-"""The six steps of the pipeline."""
+"""The steps of the pipeline."""

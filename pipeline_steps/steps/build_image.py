@@ -1,6 +1,7 @@
 """Build the model's container and push it, once for each commit; judge it by ECR's scan, each time.
 
 in   commit_id         the image's tag; model_code/ is what is built
+in   released_version  whose image is passed on, unless it is `new`
 in   image_repository  name of the ECR repository
 out  IMAGE_URI         the image by digest
 """
@@ -18,6 +19,7 @@ from pipeline_steps.errors import DockerError, ImageScanError, NotFoundError
 from pipeline_steps.image_scan import judge_findings, judge_unsupported
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.progress import say
+from pipeline_steps.released_version import released_version
 from pipeline_steps.scan_results import await_scan
 from settings import Scan, Settings
 
@@ -52,7 +54,12 @@ def run(aws: Aws, settings: Settings, inputs: Inputs, clock: Clock = SYSTEM_CLOC
         DockerError: docker is missing, or the build, the login or the push failed.
         ImageScanError: the scan found what slipway.yaml does not allow, or ended without a result.
         WaitTimeoutError: the scan took too long.
+        ReleaseError: the version to release cannot be.
     """
+    version = released_version(aws, inputs)
+    if version is not None:
+        _check_scan(aws, settings.container.scan, inputs.image_repository, names.digest(version.image_uri), clock)
+        return {"IMAGE_URI": version.image_uri}
     repository_uri = _repository_uri(aws, inputs.image_repository)
     digest = _pushed_digest(aws, inputs)
     if digest is not None:

@@ -1,9 +1,10 @@
 """Prepare the team's data and split it into train, validation and holdout.
 
-in   image_uri     the container, whose `prepare` does the work
-in   data_bucket   holds the raw data under settings.data.prefix
-out  DATASET_URI   S3 prefix of the data set
-out  DATA_VERSION  hash of what is in it
+in   image_uri         the container, whose `prepare` does the work
+in   data_bucket       holds the raw data under settings.data.prefix
+in   released_version  whose data set is passed on, unless it is `new`
+out  DATASET_URI       S3 prefix of the data set
+out  DATA_VERSION      hash of what is in it
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from pipeline_steps.job_requests import (
 )
 from pipeline_steps.jobs import PROCESSING, JobRequest, run_jobs
 from pipeline_steps.progress import say
+from pipeline_steps.released_version import released_version
 from settings import Settings
 
 
@@ -78,7 +80,11 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     Raises:
         DataError: there is no raw data, or a split came out empty.
         JobError: the container failed, with its reason.
+        ReleaseError: the version to release cannot be.
     """
+    version = released_version(aws, inputs)
+    if version is not None:
+        return {name.upper(): version.metadata[name] for name in ("dataset_uri", "data_version")}
     _check_raw_data(aws, inputs.data_bucket, settings.data.prefix)
     (job,) = run_jobs(aws, [preparation_request(settings, inputs)])
     job.require_completed()

@@ -5,6 +5,7 @@ in   comparison.json, decision.json      and what it made of it
 in   image_uri, model_data_uri           the model
 in   model_sha256, model_archive_sha256  its digests: an endpoint serves no other files
 in   training_job_name                   how it was trained, and for how long
+in   released_version                    registered already, unless it is `new`
 out  MODEL_PACKAGE_ARN, MODEL_PACKAGE_VERSION  the unit of release; a Rejected one fails this step
 """
 
@@ -24,6 +25,7 @@ from pipeline_steps.inputs import StepInputs
 from pipeline_steps.model_artifact import DIGEST_VARIABLE
 from pipeline_steps.model_card import CardFacts, model_card
 from pipeline_steps.progress import one_line, say
+from pipeline_steps.released_version import released_version
 from pipeline_steps.training_record import TrainingRecord
 from settings import Settings
 
@@ -121,6 +123,7 @@ def metadata(settings: Settings, inputs: Inputs, evidence: Evidence) -> dict[str
         "holdout_rows": challenger.rows,
         "champion": evidence.champion_arn,
         "evaluation_uri": challenger.evaluation_uri,
+        "openapi_uri": names.evaluation_uri(inputs.data_bucket, inputs.execution_id, "challenger") + "openapi.json",
         "report_uri": names.report_uri(inputs.data_bucket, inputs.execution_id, "report.html"),
     }
     return {key: _metadata_value(str(value)) for key, value in properties.items() if value is not None}
@@ -131,7 +134,11 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
 
     Raises:
         PromotionError: the gate said no; the package is registered as Rejected, with the reasons.
+        ReleaseError: the version to release cannot be.
     """
+    version = released_version(aws, inputs)
+    if version is not None:
+        return {"MODEL_PACKAGE_ARN": version.arn, "MODEL_PACKAGE_VERSION": str(version.number)}
     evidence = _read_evidence(inputs.documents_dir, TrainingRecord.read(aws, inputs.training_job_name))
     request = package_request(settings, inputs, evidence)
     arn = _own_package(aws, request, since=evidence.training.created) or _create(aws, request)

@@ -2,6 +2,7 @@
 
 in   image_uri          the container, whose `train` does the work
 in   dataset_uri        splits train and validation; the holdout is kept from the training job
+in   released_version   whose model is passed on, unless it is `new`
 out  TRAINING_JOB_NAME  the job that trained
 out  MODEL_DATA_URI     model.tar.gz in S3
 out  MODEL_SHA256       digest of the files in it, MODEL_ARCHIVE_SHA256 of the object itself
@@ -20,6 +21,7 @@ from pipeline_steps.job_requests import job_tags, volume_key, vpc_config
 from pipeline_steps.jobs import TRAINING, JobRequest, run_jobs
 from pipeline_steps.model_artifact import read_digests
 from pipeline_steps.progress import say
+from pipeline_steps.released_version import released_version
 from settings import Evaluation, Settings
 
 _MOST_METRIC_DEFINITIONS = 40  # CreateTrainingJob
@@ -93,7 +95,16 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     Raises:
         JobError: the training failed; the text is the job's FailureReason in full.
         ArtifactError: the job's model artifact cannot be used, or was replaced since.
+        ReleaseError: the version to release cannot be.
     """
+    version = released_version(aws, inputs)
+    if version is not None:
+        return {
+            "TRAINING_JOB_NAME": version.metadata["training_job"],
+            "MODEL_DATA_URI": version.model_data_uri,
+            "MODEL_SHA256": version.model_sha256,
+            "MODEL_ARCHIVE_SHA256": version.metadata["model_archive_sha256"],
+        }
     (job,) = run_jobs(aws, [training_request(settings, inputs)])
     job.require_completed()
     model_data_uri = job.answer["ModelArtifacts"]["S3ModelArtifacts"]

@@ -1,35 +1,54 @@
-"""Call an endpoint as its clients will, and compare what it answers with what the model answered offline.
+"""Call an endpoint as its clients will: what it answers, what it refuses, how it bears their number.
+
+Staging takes everything. Production is spared hostile input and load: its container has withstood both in staging, and
+there they would set off the alarms of a rollout and come on top of what clients ask.
 
 in   endpoint_name      the endpoint that was deployed
+in   environment        whose it is: staging or production
 in   model_package_arn  what it must serve
+in   challenger_model_package_arn  what it must serve beside that, in an A/B test or as a shadow; else none
 in   samples.json       Samples: records and the predictions made offline
-out  SUMMARY            for the pipeline
+in   openapi.json       what the endpoint takes and answers; absent for a version of before there was one
+in   challenger.json    EvaluationReport: what memory the container takes, and how long it starts
+in   report_facts.json  and the other documents of the evaluation, to make the report again
+out  verification.json  Verification, in S3; staging's is also in the report
+out  SUMMARY            for the pipeline and the approval
 """
 
-import csv
-import io
-import json
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline_steps.aws import Aws, translated
+from pipeline_steps.aws import Aws
 from pipeline_steps.clock import SYSTEM_CLOCK
-from pipeline_steps.documents import Prediction, Samples
-from pipeline_steps.errors import ModelError, VerificationError
+from pipeline_steps.documents import EvaluationReport, LatencyFindings, Samples, Verification
+from pipeline_steps.errors import VerificationError
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.progress import say
-from pipeline_steps.serving import served_model_package, wait_until_in_service
+from pipeline_steps.serving import VARIANT, served_model_package, wait_until_in_service
+from pipeline_steps.verification.agreement import Agreement
+from pipeline_steps.verification.description import Description
+from pipeline_steps.verification.endpoint import Endpoint
+from pipeline_steps.verification.findings import fit_words, load_words, publish_again, store, summary
+from pipeline_steps.verification.fit import judge_fit
+from pipeline_steps.verification.hostile import Hostility
+from pipeline_steps.verification.load import (
+    SHORTEST_ANSWER_SECONDS,
+    answer_seconds,
+    broken_objectives,
+    connections,
+    measure_load,
+    percentile,
+)
+from pipeline_steps.verification.requests import json_request
+from pipeline_steps.verification.variants import CHALLENGER, Variants, model_package_of, read_variants
 from settings import Settings
 
-TOLERANCE = 1e-6
-LATENCY_REQUESTS = 50
-CSV, JSON = "text/csv", "application/json"
-
-Record = Mapping[str, Any]
+STAGING = "staging"
+NO_CHALLENGER = "none"
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,142 +56,103 @@ class Inputs(StepInputs):
     """What the step is given."""
 
     endpoint_name: str
+    environment: str
     model_package_arn: str
+    challenger_model_package_arn: str = NO_CHALLENGER
+    data_bucket: str
     documents_dir: Path
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request to the endpoint; `what` says in a failure's text what was sent."""
-
-    what: str
-    content_type: str
-    body: bytes
-
-
-def csv_request(what: str, columns: Sequence[str], records: Sequence[Record]) -> Request:
-    """Records as text/csv: no header, the model's own order of columns, a missing value as an empty field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([[_csv_field(record.get(column)) for column in columns] for record in records])
-    return Request(what, CSV, text.getvalue().encode())
-
-
-def json_request(what: str, records: Sequence[Record]) -> Request:
-    """Records as application/json."""
-    return Request(what, JSON, json.dumps({"instances": list(records)}).encode())
-
-
-def hostile_requests(samples: Samples) -> list[Request]:
-    """What a client must not send, each to be answered with a 4xx status."""
-    requests = [
-        Request("JSON that breaks off", JSON, b'{"instances": [{'),
-        Request("JSON of another shape", JSON, b'{"instances": 5}'),
-        Request("a record of unknown columns", JSON, b'{"instances": [{"no such column": 1}]}'),
-        Request("bytes that are no text", CSV, b"\xff\xfe\x00,\x80\n"),
-        Request("a CSV line with a field too many", CSV, b"," * len(samples.columns) + b"\n"),
-        Request("an unknown content type", "application/x-unknown", b"1,2,3\n"),
-    ]
-    number = next((column for column in samples.columns if _is_numeric(samples, column)), None)
-    if number is not None:
-        record = {**samples.records[0], number: "not a number"}
-        requests.append(json_request(f"text in the numeric column {number}", [record]))
-    return requests
-
-
-def parse_predictions(answer: str, content_type: str) -> list[Prediction]:
-    """The predictions in an endpoint's answer: numbers, or a probability for each class.
-
-    Raises:
-        ValueError: these are no predictions.
-    """
-    if content_type == CSV:
-        lines = [[float(field) for field in line.split(",")] for line in answer.split()]
-        return [line[0] if len(line) == 1 else tuple(line) for line in lines]
-    document = json.loads(answer)
-    if not isinstance(document, dict) or not isinstance(document.get("predictions"), list):
-        raise ValueError('is not of the form {"predictions": [...]}')  # noqa: TRY004 (the text's form, not a type)
-    return [
-        tuple(map(float, prediction)) if isinstance(prediction, list) else float(prediction)
-        for prediction in document["predictions"]
-    ]
-
-
-def disagreements(expected: Sequence[Prediction], answered: Sequence[Prediction]) -> list[int]:
-    """Places where two lists of predictions differ by more than 1e-6 (a NaN differs from everything)."""
-    return [
-        index
-        for index, (offline, online) in enumerate(zip(expected, answered, strict=True))
-        if not _agree(offline, online)
-    ]
-
-
-def _agree(offline: Prediction, online: Prediction) -> bool:
-    if isinstance(offline, tuple) and isinstance(online, tuple):
-        return len(offline) == len(online) and not disagreements(offline, online)
-    return isinstance(offline, float) and isinstance(online, float) and abs(offline - online) <= TOLERANCE
-
-
-def percentile(values: Sequence[float], percent: int) -> float:
-    """The nearest-rank percentile: the smallest value that `percent` % of the values do not exceed."""
-    return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]
-
-
 def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
-    """Verify that an endpoint serves the package, agrees with the offline predictions and withstands hostile input.
+    """Verify that an endpoint serves the package as it was shipped, and store what was found, good or bad.
 
     Raises:
         VerificationError: it does not, with the request, what was expected and what came.
     """
+    verification = Verification(
+        environment=inputs.environment, endpoint_name=inputs.endpoint_name, model_package_arn=inputs.model_package_arn
+    )
+    failure: VerificationError | None = None
+    try:
+        for found in _findings(aws, settings, inputs):
+            verification = verification.model_copy(update=found)
+    except VerificationError as error:
+        failure, verification = error, verification.model_copy(update={"failure": str(error)})
+    store(aws, verification, inputs.data_bucket, inputs.execution_id)
+    if inputs.environment == STAGING:  # what is found in production comes after the approval that the report is for
+        folder, bucket = inputs.documents_dir, inputs.data_bucket
+        publish_again(aws, verification, settings.evaluation, folder, bucket, inputs.execution_id)
+    if failure is not None:
+        raise failure
+    return {"SUMMARY": summary(verification)}
+
+
+def _findings(aws: Aws, settings: Settings, inputs: Inputs) -> Iterator[Mapping[str, Any]]:
+    """One check after the other: fields of the Verification."""
     samples = Samples.read(inputs.documents_dir, "samples")
+    description = Description.read(inputs.documents_dir)
     say(f"verifying {inputs.endpoint_name} with {len(samples.records)} records")
     wait_until_in_service(aws, inputs.endpoint_name, SYSTEM_CLOCK)
     _check_package(aws, inputs)
-    endpoint = _Endpoint(aws, inputs.endpoint_name)
-    _check_predictions(endpoint, samples)
-    _check_hostile_input(endpoint, samples)
-    p50, p99 = _latency_milliseconds(endpoint, samples, time.perf_counter)
-    agreement = f"{len(samples.records)} records agree with the offline predictions"
-    return {"SUMMARY": f"{agreement}, p50 {p50:.0f} ms, p99 {p99:.0f} ms"}
+    variants = read_variants(aws, inputs.endpoint_name)
+    tested = None if inputs.challenger_model_package_arn == NO_CHALLENGER else CHALLENGER
+    _check_challenger(aws, inputs, variants)
+    yield from _fit(inputs, variants, tested or VARIANT)
+    if tested in variants.shadow:
+        say("the samples are the shadow's, whose answers nobody gets: clients' calls will show how it does")
+        return
+    invoker = aws.invoker(connections=1, answer_seconds=SHORTEST_ANSWER_SECONDS, attempts=_ATTEMPTS)
+    endpoint = Endpoint(invoker, inputs.endpoint_name, tested)
+    agreement = Agreement(endpoint, samples, description, time.perf_counter)
+    agreed = agreement.check()
+    yield {"agreement": agreed, "contract": None if description is None else description.version}
+    if inputs.environment == STAGING:
+        yield {"hostile": Hostility(endpoint, samples, description, agreement).check()}
+        yield from _load(aws, settings, inputs, samples)
+    else:
+        yield from _latency(settings, agreement)
 
 
-@dataclass(frozen=True)
-class _Endpoint:
-    """An endpoint under verification."""
+def _fit(inputs: Inputs, variants: Variants, tested: str) -> Iterator[Mapping[str, Any]]:
+    metrics = EvaluationReport.read(inputs.documents_dir, "challenger").metrics
+    found = judge_fit((variants.production | variants.shadow)[tested], metrics)
+    yield {"fit": found}
+    if found.verdict == "does not fit":
+        raise VerificationError(f"the model does not fit {inputs.endpoint_name}: {found.reason}")
+    say(fit_words(found))
 
-    aws: Aws
-    name: str
 
-    def send(self, request: Request) -> str:
-        """The container's answer; raises ModelError when that has an error status."""
-        with translated(f"get an answer of {self.name} to {request.what}"):
-            answer = self.aws.sagemaker_runtime.invoke_endpoint(
-                EndpointName=self.name, ContentType=request.content_type, Accept=request.content_type, Body=request.body
-            )
-            body: bytes = answer["Body"].read()
-        return body.decode("utf-8", errors="replace")
+def _load(aws: Aws, settings: Settings, inputs: Inputs, samples: Samples) -> Iterator[Mapping[str, Any]]:
+    objectives = settings.endpoints.objectives
+    most = connections(objectives)
+    endpoint = Endpoint(
+        aws.invoker(connections=most, answer_seconds=answer_seconds(objectives), attempts=1), inputs.endpoint_name
+    )
+    requests = [json_request("a record", [record]) for record in samples.records]
+    say(f"load: {objectives.requests_per_second} requests/s for {objectives.seconds} s, after a ramp")
+    found = measure_load(
+        lambda number: endpoint.send(requests[number % len(requests)]).status == 200, objectives, SYSTEM_CLOCK
+    )
+    yield {"load": found}
+    broken = broken_objectives(found, objectives)
+    if broken:
+        raise VerificationError(
+            f"{inputs.endpoint_name} does not keep its objectives: {'; '.join(broken)} ({load_words(found)}, "
+            f"{found.answered_per_second:.1f} answered a second): raise instance_type or instance_count under "
+            "endpoints of slipway.yaml, make the model faster, or change the objective"
+        )
+    say(load_words(found))
 
-    def check(self, request: Request, expected: Sequence[Prediction]) -> None:
-        """Send records and compare the predictions."""
-        answer = self.send(request)
-        try:
-            predictions = parse_predictions(answer, request.content_type)
-        except (ValueError, TypeError) as error:
-            raise VerificationError(
-                f"{self.name} must answer {request.what} with predictions as {request.content_type}, "
-                f"got {answer[:200]!r} ({error})"
-            ) from error
-        if len(predictions) != len(expected):
-            raise VerificationError(
-                f"{self.name} must answer {request.what} with {len(expected)} predictions, got {len(predictions)}"
-            )
-        wrong = disagreements(expected, predictions)
-        if wrong:
-            first = wrong[0]
-            raise VerificationError(
-                f"{self.name} disagrees with the offline predictions on {len(wrong)} of {len(expected)} records of "
-                f"{request.what}: the first is {predictions[first]!r}, offline it was {expected[first]!r}"
-            )
+
+def _latency(settings: Settings, agreement: Agreement) -> Iterator[Mapping[str, Any]]:
+    allowed, times = settings.endpoints.objectives.p99_ms, agreement.milliseconds
+    p50, p95, p99 = (percentile(times, percent) for percent in (50, 95, 99))
+    yield {"latency": LatencyFindings(requests=len(times), p50_ms=p50, p95_ms=p95, p99_ms=p99)}
+    if p99 > allowed:
+        raise VerificationError(
+            f"{agreement.endpoint.name} does not keep its objectives: p99 of {len(times)} calls, one by one, is "
+            f"{p99:,.0f} ms, endpoints.objectives.p99_ms allows {allowed:,}"
+        )
 
 
 def _check_package(aws: Aws, inputs: Inputs) -> None:
@@ -182,49 +162,9 @@ def _check_package(aws: Aws, inputs: Inputs) -> None:
     say(f"{inputs.endpoint_name} serves {served}")
 
 
-def _check_predictions(endpoint: _Endpoint, samples: Samples) -> None:
-    columns, records, predictions = samples.columns, samples.records, samples.predictions
-    for index, (record, prediction) in enumerate(zip(records, predictions, strict=True), start=1):
-        endpoint.check(json_request(f"record {index} as JSON", [record]), [prediction])
-        endpoint.check(csv_request(f"record {index} as CSV", columns, [record]), [prediction])
-    endpoint.check(json_request(f"all {len(records)} records as JSON", records), predictions)
-    endpoint.check(csv_request(f"all {len(records)} records as CSV", columns, records), predictions)
-    say(f"{len(records)} records agree, one by one and as a batch, as JSON and as CSV")
-
-
-def _check_hostile_input(endpoint: _Endpoint, samples: Samples) -> None:
-    requests = hostile_requests(samples)
-    for request in requests:
-        try:
-            answer = endpoint.send(request)
-        except ModelError as error:
-            if 400 <= error.status < 500:
-                continue
-            raise VerificationError(f"{endpoint.name} must refuse {request.what} with a 4xx status: {error}") from error
-        raise VerificationError(
-            f"{endpoint.name} must refuse {request.what} with a 4xx status, but answered {answer[:200]!r}"
-        )
-    endpoint.check(json_request("a record after hostile input", samples.records[:1]), samples.predictions[:1])
-    say(f"{len(requests)} kinds of hostile input were refused, and the endpoint lives on")
-
-
-def _latency_milliseconds(endpoint: _Endpoint, samples: Samples, seconds: Callable[[], float]) -> tuple[float, float]:
-    """p50 and p99 of requests with one record each, as a client in this network sees them."""
-    durations = []
-    for index in range(LATENCY_REQUESTS):
-        request = json_request("a record", [samples.records[index % len(samples.records)]])
-        started = seconds()
-        endpoint.send(request)
-        durations.append((seconds() - started) * 1000)
-    return percentile(durations, 50), percentile(durations, 99)
-
-
-def _csv_field(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _is_numeric(samples: Samples, column: str) -> bool:
-    values = [record.get(column) for record in samples.records]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+def _check_challenger(aws: Aws, inputs: Inputs, variants: Variants) -> None:
+    wanted, name = inputs.challenger_model_package_arn, inputs.endpoint_name
+    found = (variants.production | variants.shadow).get(CHALLENGER)
+    served = NO_CHALLENGER if found is None else model_package_of(aws, found)
+    if served != wanted:
+        raise VerificationError(f"the variant {CHALLENGER} of {name} must serve {wanted}, but serves {served}")

@@ -24,6 +24,7 @@ from model_code import model
 from model_code.artifact import model_digest
 from model_code.metrics import metrics
 from model_code.prepare import data_version, raw_files
+from model_code.serving_check import METRICS
 from tests.model_code import multiclass_model, regression_model
 from tests.model_code.archives import archive, member
 
@@ -75,7 +76,9 @@ def test_the_data_version_is_reckoned_as_sha256sum_would(tmp_path: Path) -> None
 
 def test_train_writes_a_model_and_a_log_that_sagemaker_can_read(line: Any) -> None:
     assert line.trained.returncode == 0, line.trained.stderr
-    assert sorted(path.name for path in (line.base / "model").iterdir()) == ["categories.json", "model.ubj"]
+    assert sorted(path.name for path in (line.base / "model").iterdir()) == [
+        "categories.json", "model.ubj", "openapi.json",
+    ]  # fmt: skip
     log = line.trained.stdout
     assert "Hyperparameters(trees=40, max_depth=6, learning_rate=0.1)" in log
     assert len(re.findall(r"^\[\d+\].*train-logloss:0\.\d+ +validation-logloss:0\.\d+$", log, re.MULTILINE)) > 5
@@ -95,7 +98,9 @@ def test_evaluate_scores_the_whole_holdout(line: Any) -> None:
     predictions = model.load(line.base / "model").predict(holdout).astype("float64")
     usual = metrics("binary", holdout["late"].to_numpy(), predictions)
     assert usual.items() <= evaluation["metrics"].items()
-    assert evaluation["metrics"].keys() - usual.keys() == {"model_mib", "prediction_p50_ms", "prediction_p99_ms"}
+    assert evaluation["metrics"].keys() - usual.keys() == {
+        "model_mib", "prediction_p50_ms", "prediction_p99_ms", *METRICS,
+    }  # fmt: skip
     assert (evaluation["rows"], evaluation["model_sha256"]) == (holdout.height, model_digest(line.base / "model"))
     assert [one["names"] for one in evaluation["slices"]] == [["EWR", "JFK", "LGA"], ["below 500", "500 and above"]]
     assert all(one["violations"] <= one["allowed_share"] * one["records"] for one in evaluation["behaviours"])
@@ -103,6 +108,10 @@ def test_evaluate_scores_the_whole_holdout(line: Any) -> None:
     with np.load(line.base / "processing/output/evaluation/predictions.npz", allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["prediction"], predictions)
         np.testing.assert_array_equal(arrays["slice_1"], holdout["distance"].to_numpy() >= 500)
+
+
+def test_the_description_beside_the_samples_is_the_one_in_the_model(line: Any) -> None:
+    assert line.document("processing/output/evaluation/openapi.json") == line.document("model/openapi.json")
 
 
 def test_samples_hold_a_hundred_records_of_all_times_with_their_predictions(line: Any) -> None:
@@ -190,6 +199,10 @@ class Server:
             return self.call("GET", "/ping")[0] == 200
         return False
 
+    def workers(self) -> list[int]:
+        told = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(process) for process in told.split()]
+
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -255,6 +268,17 @@ def test_the_server_lives_on_after_hostile_input(server: Server, samples: dict[s
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
     assert server.predict(samples["records"][:1]) == samples["predictions"][:1]
+
+
+def test_a_process_that_is_killed_is_started_again_while_the_others_answer(
+    server: Server, samples: dict[str, Any]
+) -> None:
+    before = server.workers()
+    os.kill(before[0], signal.SIGKILL)
+    assert server.predict(samples["records"][:1]) == samples["predictions"][:1]
+    wait_until(lambda: len(server.workers()) == len(before) and before[0] not in server.workers())
+    assert server.process.poll() is None
+    assert server.predict(samples["records"]) == samples["predictions"]
 
 
 def test_sigterm_ends_the_server_with_exit_code_0_and_frees_the_port(server: Server) -> None:
@@ -412,6 +436,27 @@ def test_ping_says_503_until_every_process_has_loaded_the_model(slow: Server, tm
     assert [ping() for _ in range(20)] == [503] * 20
     (tmp_path / "model_code/may load").touch()
     wait_until(lambda: ping() == 200)
+
+
+def test_sigterm_does_not_wait_for_a_process_that_still_loads_the_model(slow: Server, tmp_path: Path) -> None:
+    wait_until((tmp_path / "model_code/loaded by one").exists)
+    wait_until(lambda: len(slow.workers()) == 2)
+    slow.process.terminate()
+    assert slow.process.wait(timeout=20) == 0  # granian would kill that process after 25 s
+
+
+def test_a_model_that_one_process_cannot_load_ends_the_server_and_is_not_tried_for_ever(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(Path(model.__file__).parent, tmp_path / "model_code", ignore=shutil.ignore_patterns("__pycache__"))
+    fails_once = SLOW_MODEL.replace("touch(exist_ok=False)", "touch(exist_ok=False)\n        raise ValueError('no')")
+    (tmp_path / "model_code/model.py").write_text(fails_once.replace('        wait_for("may load")', "        pass"))
+    server = Server(tmp_path, {**environment, "PYTHONPATH": str(tmp_path)})
+    try:
+        assert server.process.wait(timeout=20) == 1
+        assert "serve failed: the model in" in server.log.read_text()
+    finally:
+        server.kill()
 
 
 def test_sigterm_lets_a_request_in_flight_finish(slow: Server, tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model_code import model
+from model_code import model, openapi
 from model_code.errors import ModelError
 from model_code.metrics import metrics
+from model_code.records import declared_columns
+from model_code.serving_check import METRICS
+from model_code.task import declared_task
 from tests.model_code import multiclass_model, regression_model
 from tests.model_code.evaluation_job import Job, use
 
@@ -33,7 +36,7 @@ def trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job(tmp_path, regression_model, regression_model.example_records())
 
 
-MEASURED_BESIDE = {"model_mib", "prediction_p50_ms", "prediction_p99_ms"}
+MEASURED_BESIDE = {"model_mib", "prediction_p50_ms", "prediction_p99_ms", *METRICS}
 
 
 def test_a_binary_model_is_told_with_everything(flights: Job) -> None:
@@ -74,6 +77,18 @@ def test_size_and_latency_are_those_of_this_model(flights: Job) -> None:
     told = flights.run()["metrics"]
     assert told["model_mib"] == flights.paths.model_archive.stat().st_size / 2**20
     assert 0 < told["prediction_p50_ms"] <= told["prediction_p99_ms"] < 1000
+
+
+def test_the_server_is_measured_with_the_model_and_the_samples(flights: Job) -> None:
+    told = flights.run()
+    assert {told["metrics"][name] for name in METRICS} == {1.5}
+    assert flights.served == ({"model.ubj", "categories.json"}, 100, told["model_sha256"])
+
+
+def test_the_endpoint_is_described_beside_the_samples(fruits: Job) -> None:
+    fruits.run()
+    described = openapi.description(declared_columns(multiclass_model.COLUMNS), declared_task(multiclass_model))
+    assert fruits.document("openapi.json") == described
 
 
 def test_two_models_are_told_apart(flights: Job, tmp_path: Path) -> None:
@@ -187,7 +202,7 @@ def test_an_evaluation_that_fails_writes_nothing(fruits: Job, monkeypatch: pytes
     assert not fruits.paths.evaluation.exists()
 
 
-def test_only_the_three_documents_are_left(trips: Job) -> None:
+def test_only_the_four_documents_are_left(trips: Job) -> None:
     trips.run()
     names = {file.name for file in trips.paths.evaluation.iterdir()}
-    assert names == {"evaluation.json", "samples.json", "predictions.npz"}
+    assert names == {"evaluation.json", "openapi.json", "samples.json", "predictions.npz"}

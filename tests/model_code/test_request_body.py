@@ -159,12 +159,14 @@ def test_a_missing_field_is_told() -> None:
     ("body", "message"),
     [
         (b'{"instances": [{', "the body is not JSON"),
-        (b'{"count": NaN}', "the body is not JSON"),
-        (b'{"count": Infinity}', "the body is not JSON"),
+        (b'{"count": NaN', "the body is not JSON"),
+        (b'{"another": NaN}', "record 1 has the unknown field another"),
+        (b"NaN", "the body is not JSON"),
+        (b'{"instances": NaN}', "the body is not JSON"),
+        (b'{"instances": [NaN, {"count": "NaN"}]}', "the body is not JSON"),
         (b"\xff\xfe{}", "the body is not JSON"),
         (b"[" * 100_000, "the body is not JSON"),
         (b'{"count": ' + b"9" * 100_000 + b"}", "the body is not JSON"),
-        (b'{"count": 1e999}', "the body is not JSON"),
         (b"5", 'the body must be {"instances": [record, ...]} or one record'),
         (b"[]", 'the body must be {"instances": [record, ...]} or one record'),
         (b'{"instances": []}', "instances must be a list of at least one record"),
@@ -176,6 +178,24 @@ def test_a_missing_field_is_told() -> None:
 )
 def test_json_that_holds_no_records_is_refused(body: bytes, message: str) -> None:
     assert refusal_of_json(body)[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("NaN", "nan"), ("Infinity", "inf"), ("-Infinity", "-inf"), ("1e999", "inf"), ("-1e999", "-inf"),
+        ("9" * 400, "9" * 100 + "..."),
+    ],
+    ids=["NaN", "infinity", "minus infinity", "1e999", "-1e999", "400 digits"],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["name", "count", "share"])
+def test_a_number_that_json_does_not_have_is_told_with_its_record_and_field(
+    field: str, number: str, shown: str
+) -> None:
+    odd = json.dumps({**RECORD, field: "HERE"}).replace('"HERE"', number)
+    message, details = refusal_of_json(f'{{"instances": [{json.dumps(RECORD)}, {odd}]}}'.encode())
+    assert message.startswith(f"record 2: {field} must be ")
+    assert (details["record"], details["field"], details["value"]) == (2, field, shown)
 
 
 @pytest.mark.parametrize(

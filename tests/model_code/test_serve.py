@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from model_code.records import declared_columns
-from model_code.serve import LARGEST_BODY_BYTES, Application
+from model_code.request_body import LARGEST_BODY_BYTES
+from model_code.serve import Application
 from model_code.task import Task
 from tests.model_code.server_requests import post
 

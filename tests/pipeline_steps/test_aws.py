@@ -1,9 +1,11 @@
 """botocore's errors reach the steps in the steps' own words."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from pipeline_steps.aws import LARGEST_TEXT_BYTES, Aws, translated
+from pipeline_steps.aws import LARGEST_TEXT_BYTES, Aws, EndpointAnswer, translated
 from pipeline_steps.errors import (
     AlreadyExistsError,
     AwsError,
@@ -15,6 +17,7 @@ from pipeline_steps.errors import (
     ThrottlingError,
     UnsupportedImageError,
 )
+from tests.pipeline_steps.doubles import answer_instead
 
 
 def client_error(code: str, message: str = "as it is") -> ClientError:
@@ -57,6 +60,52 @@ def test_a_containers_refusal_carries_its_status() -> None:
         raise ClientError(answer, "InvokeEndpoint")
 
     assert fault.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "more", "answered"),
+    [
+        (424, "ModelError", {"OriginalStatusCode": 415, "OriginalMessage": "no"}, EndpointAnswer(415, "", b"no")),
+        (424, "ModelError", {"OriginalStatusCode": 0}, EndpointAnswer(0, "", b"as it is")),
+        (413, "413", {}, EndpointAnswer(413, "", b"as it is")),
+        (400, "ValidationError", {}, EndpointAnswer(400, "", b"as it is")),
+    ],
+    ids=["of the container", "of a container that ended", "too large", "invalid"],
+)
+def test_what_a_request_is_refused_with_is_an_answer(
+    aws: Aws, status: int, code: str, more: dict[str, Any], answered: EndpointAnswer
+) -> None:
+    assert refused(aws, status, code, **more) == answered
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "AccessDeniedException", AwsError),
+        (400, "ThrottlingException", ThrottlingError),
+        (503, "ServiceUnavailable", AwsError),
+    ],
+)
+def test_what_has_nothing_to_do_with_the_request_is_no_answer(
+    aws: Aws, status: int, code: str, kind: type[AwsError]
+) -> None:
+    with pytest.raises(kind, match=f"could not ask it: {code}: as it is"):
+        refused(aws, status, code)
+
+
+def refused(aws: Aws, status: int, code: str, **more: Any) -> EndpointAnswer:
+    invoker = aws.invoker(connections=1, answer_seconds=1, attempts=1)
+    answer = {"Error": {"Code": code, "Message": "as it is"}, **more}
+    answer_instead(invoker.client, "InvokeEndpoint", lambda _: (status, answer))
+    return invoker.invoke("x", "text/csv", b"1", "ask it")
+
+
+def test_calls_of_endpoints_wait_and_try_as_long_as_they_are_told(aws: Aws) -> None:
+    config = aws.invoker(connections=7, answer_seconds=12.5, attempts=1).client.meta.config
+
+    assert (config.max_pool_connections, config.read_timeout) == (7, 12.5)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert "slipway/pipeline_steps" in config.user_agent_extra
 
 
 def test_errors_that_are_not_botocores_pass() -> None:

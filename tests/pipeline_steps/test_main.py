@@ -127,13 +127,13 @@ def test_a_variable_that_not_every_pipeline_sets_is_taken_where_it_is_set(
     assert taken == ["", "subnet-1,subnet-2"]
 
 
-def test_an_unknown_step_names_the_six(exports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_step_names_those_there_are(exports: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(exports, "deploy_model")
 
     assert ended.value.code == 2
     error = capsys.readouterr().err
-    for step in ("build_image", "prepare_data", "train_model", "evaluate_model", "register_model", "verify_endpoint"):
+    for step in command.STEPS:
         assert step in error
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline_steps.documents import (
+    AgreementFindings,
     Behaviour,
     ColumnSummary,
     Comparison,
@@ -14,11 +15,15 @@ from pipeline_steps.documents import (
     DatasetManifest,
     Estimate,
     EvaluationReport,
+    FitFindings,
+    HostileFindings,
     Importance,
+    LoadFindings,
     MetricComparison,
     PromotionDecision,
     SliceComparison,
     SplitRows,
+    Verification,
 )
 from pipeline_steps.report.evidence import ReportEvidence
 from settings import ChampionPolicy, Evaluation, Limit, PrimaryMetric, SliceColumn, Slices
@@ -349,6 +354,30 @@ def multiclass(classes: int) -> ReportEvidence:
     names = tuple(f"class {number}" for number in range(classes))
     compared = _with_comparison(EVIDENCE, task="multiclass", curves=CurvesOfBoth(challenger=curves, champion=curves))
     return replace(compared, challenger=CHALLENGER.model_copy(update={"task": "multiclass", "classes": names}))
+
+
+VERIFICATION = Verification(
+    environment="staging",
+    endpoint_name="flight-delays-staging",
+    model_package_arn="arn:aws:sagemaker:us-east-1:123456789012:model-package/flight-delays/8",
+    contract="7e945e3c9ded",
+    agreement=AgreementFindings(records=100, answers=204, tolerance=1e-6),
+    hostile=HostileFindings(fixed=220, generated=131, seed=20131118, refused=290, answered=61),
+    load=LoadFindings(
+        requests_per_second=20, seconds=30, requests=600, answered_per_second=19.98, p50_ms=7.4, p95_ms=11.2,
+        p99_ms=18.7, error_percent=0.0, allowed_p99_ms=500, allowed_error_percent=0.0,
+    ),
+    fit=FitFindings(
+        instance_type="ml.m5.large", memory_mib=8192, needed_mib=258.4, start_seconds=1.9, recovery_seconds=0.03,
+        verdict="fits",
+        reason="its container takes 258 MiB under load of the 8,192 MiB of ml.m5.large, and starts in 1.9 s",
+    ),
+)  # fmt: skip
+
+
+def verified(**changes: Any) -> ReportEvidence:
+    """The example's model after its verification on staging."""
+    return replace(EVIDENCE, verification=VERIFICATION.model_copy(update=changes))
 
 
 def bare() -> ReportEvidence:

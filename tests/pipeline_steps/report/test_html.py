@@ -30,6 +30,8 @@ CASES: dict[str, Callable[[], ReportEvidence]] = {
     "4 classes": lambda: examples.multiclass(4),
     "30 classes": lambda: examples.multiclass(30),
     "bare": examples.bare,
+    "verified": examples.verified,
+    "failed on staging": lambda: examples.verified(load=None, failure=examples.HOSTILE),
 }
 
 
@@ -187,6 +189,51 @@ def test_a_behaviour_on_its_allowed_share_holds(violations: int, word: str) -> N
     challenger = examples.CHALLENGER.model_copy(update={"behaviours": behaviours})
 
     assert word in Page(render_html(replace(examples.EVIDENCE, challenger=challenger))).rows("edge")[0]
+
+
+def test_what_staging_showed_stands_before_the_metrics() -> None:
+    html = rendered("verified")
+    page = Page(html)
+
+    assert html.index('<section id="staging">') < html.index('<section id="metrics">')
+    assert {"href": "#staging"} in page.attributes("a")
+    for told in (
+        "✓ The endpoint was called as clients will call it, and passed.",
+        "204 answers about 100 records are within 0.000001 of the offline predictions",
+        "every answer is as openapi.json says, which was shipped with the model (version 7e945e3c9ded)",
+        "220 fixed requests and 131 generated (seed 20131118): 290 refused, 61 answered as they may be",
+        "20 requests a second for 30 s: 20.0 answered a second, 0 % errors (0 % allowed)",
+        "p50 7 ms, p95 11 ms, p99 19 ms (500 ms allowed)",
+        "fits: its container takes 258 MiB under load of the 8,192 MiB of ml.m5.large",
+        "0.03 s to a good answer after a process was killed",
+    ):
+        assert told in page.text, told
+
+
+def test_what_failed_on_staging_is_told_with_what_was_found_before_it() -> None:
+    page = Page(rendered("failed on staging"))
+
+    assert "✗ The endpoint did not pass. <script>alert('x')</script>" in page.text
+    assert "204 answers about 100 records" in page.text
+    assert "answered a second" not in page.text
+
+
+def test_a_failure_before_anything_was_found_is_told_all_the_same() -> None:
+    nothing = {"agreement": None, "hostile": None, "load": None, "fit": None, "failure": "there is no endpoint"}
+    page = Page(render_html(examples.verified(**nothing)))
+
+    assert "✗ The endpoint did not pass. there is no endpoint" in page.text
+
+
+def test_before_staging_there_is_no_word_of_it(page: Page) -> None:
+    assert "staging" not in page.text.lower()
+    assert {"href": "#staging"} not in page.attributes("a")
+
+
+def test_a_model_without_a_description_is_told_so() -> None:
+    text = Page(render_html(examples.verified(contract=None))).text
+
+    assert "the model came without an openapi.json to hold the answers to" in text
 
 
 def test_what_changed_in_the_data_is_named(page: Page) -> None:

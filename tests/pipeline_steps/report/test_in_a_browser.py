@@ -22,6 +22,8 @@ CASES = {
     "12 classes": lambda: examples.multiclass(12),
     "regression": examples.regression,
     "bare": examples.bare,
+    "verified": examples.verified,
+    "failed on staging": lambda: examples.verified(load=None, failure="W" * 900),
 }
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: install Debian's package chromium")
 

@@ -31,6 +31,28 @@ def test_it_has_the_verdict_the_reasons_and_the_numbers() -> None:
     assert lines[-1].startswith("- [Pipeline execution](<https://us-east-1.console.aws.amazon.com/")
 
 
+def test_it_has_what_staging_showed() -> None:
+    text = render_markdown(examples.verified())
+
+    assert "On staging:\n\n- Agreement: 204 answers about 100 records are within" in text
+    assert "- Latency: p50 7 ms, p95 11 ms, p99 19 ms (500 ms allowed)" in text
+    assert "staging" not in render_markdown(examples.EVIDENCE)
+
+
+def test_what_failed_on_staging_comes_first_and_shows_itself_as_it_is() -> None:
+    text = render_markdown(examples.verified(load=None, failure="<b> p99 is | 812 ms"))
+
+    assert "On staging:\n\n- **failed**: \\<b\\> p99 is \\| 812 ms\n- Agreement" in text
+
+
+def test_staging_gives_way_where_there_is_no_room() -> None:
+    text = render_markdown(examples.verified(failure="p99 " * 200), longest=1_500)
+
+    assert len(text) <= 1_500
+    assert "- **failed**: p99 p99" in text
+    assert "findings not shown here" in text
+
+
 def test_the_table_is_a_table() -> None:
     named = examples.METRICS[1].model_copy(update={"name": "a | b `|` c"})
     comparison = examples.EVIDENCE.comparison.model_copy(update={"metrics": (named, *examples.METRICS[1:])})

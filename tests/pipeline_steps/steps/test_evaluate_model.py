@@ -41,6 +41,7 @@ CHAMPION_SHA256 = "c4" * 32
 TRAINING_JOB = "flight-delays-train-0f9e8d7c"
 RECORDS = 1500
 SAMPLES = {"columns": ["temp", "dest"], "records": [{"temp": 1.0, "dest": "BOS"}], "predictions": [0.25]}
+DESCRIPTION = {"openapi": "3.1.0", "info": {"version": "1"}, "components": {"schemas": {}}, "paths": {}}
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def put_scores(aws: Aws, role: str, distance: float, *, records: int = RECORDS, 
     aws.s3.put_object(Bucket=BUCKET, Key=f"{folder}/predictions.npz", Body=file.getvalue())
     put_json(aws, f"{folder}/evaluation.json", scores)
     put_json(aws, f"{folder}/samples.json", SAMPLES)
+    put_json(aws, f"{folder}/openapi.json", DESCRIPTION)
 
 
 def read_text(aws: Aws, name: str) -> str:
@@ -242,6 +244,7 @@ def test_both_models_are_scored_and_the_documents_written(
     assert primary.difference.value == pytest.approx(0.8421 - 0.7872, abs=1e-4)
     assert PromotionDecision.read(inputs.documents_dir, "decision").verdict == "Accepted"
     assert json.loads((inputs.documents_dir / "samples.json").read_text()) == SAMPLES
+    assert json.loads((inputs.documents_dir / "openapi.json").read_text()) == DESCRIPTION
     log = capsys.readouterr().out
     assert "metric                        challenger      champion    difference              interval" in log
     assert "roc_auc                           0.8421        0.7872       +0.0550    +0.0504 to +0.0595" in log
@@ -261,7 +264,7 @@ def test_the_report_is_beside_the_documents_and_where_the_registry_finds_it(
     assert "Accepted" in read_text(aws, "report.md")
     quality = json.loads(read_text(aws, "model_quality.json"))["binary_classification_metrics"]
     assert quality["auc"]["value"] == pytest.approx(0.8421, abs=1e-4)
-    for name in ("report.html", "report.md", "model_quality.json"):
+    for name in ("report.html", "report.md", "report_facts.json", "model_quality.json"):
         assert (inputs.documents_dir / name).read_text() == read_text(aws, name)
     assert len(exports["APPROVAL_TEXT"]) <= 400
     assert exports["APPROVAL_TEXT"].startswith("Accepted: roc_auc 0.84")
@@ -429,6 +432,16 @@ def test_a_challenger_that_cannot_be_scored_fails_the_step(
 
 
 @pytest.mark.usefixtures("champion_arn")
+def test_a_description_that_is_none_fails_the_step(
+    aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, bucket: str
+) -> None:
+    put_scores(aws, "challenger", 0.15)
+    put_json(aws, f"evaluations/{EXECUTION_ID}/challenger/openapi.json", {"openapi": "3.1.0"})
+
+    with pytest.raises(DocumentError, match=r"challenger/openapi.json is no ApiDescription: info Field required"):
+        evaluate_model.run(aws, settings, inputs)
+
+
 def test_samples_without_records_fail_the_step(aws: Aws, settings: Settings, inputs: evaluate_model.Inputs) -> None:
     samples = {"columns": ["temp"], "records": [], "predictions": []}
     put_json(aws, f"evaluations/{EXECUTION_ID}/challenger/samples.json", samples)
@@ -504,3 +517,12 @@ def test_a_champion_that_was_registered_without_a_digest_is_scored(
     job = aws.sagemaker.describe_processing_job(ProcessingJobName="flight-delays-evaluate-champion-0f9e8d7c")
     assert not job.get("Environment")
     assert f"the champion {arn} was registered without a digest" in capsys.readouterr().out
+
+
+def test_the_documents_are_kept_for_a_later_release(
+    aws: Aws, champion_arn: str, settings: Settings, inputs: evaluate_model.Inputs
+) -> None:
+    evaluate_model.run(aws, settings, inputs)
+
+    for name in ("challenger", "champion", "comparison", "decision"):
+        assert read_text(aws, f"{name}.json") == (inputs.documents_dir / f"{name}.json").read_text()

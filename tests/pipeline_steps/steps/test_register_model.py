@@ -191,6 +191,7 @@ def test_the_request_is_complete(settings: Settings, inputs: register_model.Inpu
             "holdout_rows": "1400",
             "champion": CHAMPION_ARN,
             "evaluation_uri": EVALUATION_URI,
+            "openapi_uri": EVALUATION_URI.replace("evaluation.json", "openapi.json"),
             "report_uri": REPORT_URI,
         },
         "ModelApprovalStatus": "Approved",

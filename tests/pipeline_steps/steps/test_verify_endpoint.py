@@ -1,104 +1,90 @@
 """An endpoint is verified by calling it as its clients will."""
 
-import csv
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline_steps.aws import Aws
-from pipeline_steps.clock import SYSTEM_CLOCK
-from pipeline_steps.documents import Prediction, Samples
+from pipeline_steps.aws import Aws, Invoker
+from pipeline_steps.clock import SYSTEM_CLOCK, Clock
+from pipeline_steps.documents import EvaluationReport, Prediction, Verification
 from pipeline_steps.errors import DocumentError, VerificationError, WaitTimeoutError
 from pipeline_steps.serving import wait_until_in_service
 from pipeline_steps.steps import verify_endpoint
-from pipeline_steps.steps.verify_endpoint import CSV, JSON
+from pipeline_steps.verification.agreement import disagreements
+from pipeline_steps.verification.requests import CSV, JSON, csv_request, json_request, parse_predictions
 from settings import Settings
 from tests.pipeline_steps.doubles import (
+    BUCKET,
     COMMIT_ID,
     EXECUTION_ID,
     IMAGE_URI,
-    Answer,
     ManualTime,
-    answer_instead,
     script,
     serve_model_package,
 )
-
-STAGING = "flight-delays-staging"
-SAMPLES = Samples(
-    columns=("temp", "dest", "wind"),
-    records=(
-        {"temp": 39.02, "dest": "BOS", "wind": 10.5},
-        {"temp": 41.0, "dest": 'a "hostile", name', "wind": None},
-        {"temp": -3, "dest": "SFO", "wind": 0},
-    ),
-    predictions=(0.25, 0.5, 0.125),
+from tests.pipeline_steps.verification.endpoint_double import (
+    SAMPLES,
+    THREE,
+    Container,
+    description_text,
+    instances,
 )
 
-
-class Container:
-    """A model's container as SageMaker calls it: it knows the samples, and refuses what is not like them."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, bytes]] = []
-        self.answer_to: Callable[[str, bytes], tuple[int, bytes] | None] = lambda _type, _body: None
-        self._rows = {
-            tuple("" if value is None else str(value) for value in record.values()): prediction
-            for record, prediction in zip(SAMPLES.records, SAMPLES.predictions, strict=True)
-        }
-
-    def __call__(self, content_type: str, body: bytes) -> tuple[int, bytes]:
-        self.requests.append((content_type, body))
-        special = self.answer_to(content_type, body)
-        if special is not None:
-            return special
-        try:
-            return 200, self._predict(content_type, body)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return 400, json.dumps({"error": str(error)}).encode()
-
-    def _predict(self, content_type: str, body: bytes) -> bytes:
-        if content_type == CSV:
-            rows = [tuple(row) for row in csv.reader(io.StringIO(body.decode()))]
-            return "".join(f"{self._rows[row]}\n" for row in rows).encode()
-        if content_type != JSON:
-            raise ValueError(content_type)
-        records = json.loads(body)["instances"]
-        rows = [tuple("" if value is None else str(value) for value in record.values()) for record in records]
-        return json.dumps({"predictions": [self._rows[row] for row in rows]}).encode()
+STAGING, PRODUCTION = "flight-delays-staging", "flight-delays-production"
+MEASURED = {"serving_memory_mib": 400.0, "serving_processes": 2.0, "serving_start_seconds": 3.0}
 
 
 @pytest.fixture
-def container(aws: Aws) -> Container:
+def container(monkeypatch: pytest.MonkeyPatch) -> Container:
     """The container behind the endpoint (moto's endpoints give one fixed answer)."""
     container = Container()
+    make = Aws.invoker
 
-    def invoke(params: dict[str, Any]) -> Answer:
-        status, body = container(params["headers"]["Content-Type"], params["body"])
-        if status == 200:
-            return 200, {"Body": io.BytesIO(body), "ContentType": params["headers"]["Accept"]}
-        error = {"Code": "ModelError", "Message": f"Received {status} from primary: {body.decode()}"}
-        return 424, {"Error": error, "OriginalStatusCode": status}
+    def invoker(self: Aws, **options: Any) -> Invoker:
+        made = make(self, **options)
+        container.behind(made)
+        return made
 
-    answer_instead(aws.sagemaker_runtime, "InvokeEndpoint", invoke)
+    monkeypatch.setattr(Aws, "invoker", invoker)
     return container
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of the load are due at once, and take no time."""
+    monkeypatch.setattr(verify_endpoint, "SYSTEM_CLOCK", Clock(monotonic=lambda: 0.0, sleep=lambda _seconds: None))
+
+
 @pytest.fixture
-def inputs(aws: Aws, tmp_path: Path) -> verify_endpoint.Inputs:
+def inputs(aws: Aws, bucket: str, tmp_path: Path) -> verify_endpoint.Inputs:
     SAMPLES.write(tmp_path, "samples")
+    (tmp_path / "openapi.json").write_text(description_text())
+    EvaluationReport(metrics=MEASURED, rows=3).write(tmp_path, "challenger")
     arn = serve_model_package(aws, STAGING, image_uri=IMAGE_URI, model_data_uri="s3://bucket/model.tar.gz")
     return verify_endpoint.Inputs(
         execution_id=EXECUTION_ID,
         commit_id=COMMIT_ID,
         endpoint_name=STAGING,
+        environment="staging",
         model_package_arn=arn,
+        data_bucket=bucket,
         documents_dir=tmp_path,
     )
+
+
+@pytest.fixture
+def production(aws: Aws, inputs: verify_endpoint.Inputs) -> verify_endpoint.Inputs:
+    arn = serve_model_package(aws, PRODUCTION, image_uri=IMAGE_URI, model_data_uri="s3://bucket/model.tar.gz")
+    return replace(inputs, endpoint_name=PRODUCTION, environment="production", model_package_arn=arn)
+
+
+def stored(aws: Aws, environment: str = "staging") -> Verification:
+    key = f"evaluations/{EXECUTION_ID}/{environment}/verification.json"
+    return Verification.parse(aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode(), key)
 
 
 def test_a_good_endpoint_is_summed_up(
@@ -106,14 +92,89 @@ def test_a_good_endpoint_is_summed_up(
 ) -> None:
     summary = verify_endpoint.run(aws, settings, inputs)["SUMMARY"]
 
-    assert summary.startswith("3 records agree with the offline predictions, p50 ")
-    one_json = (JSON, b'{"instances": [{"temp": 41.0, "dest": "a \\"hostile\\", name", "wind": null}]}')
-    one_csv = (CSV, b'41.0,"a ""hostile"", name",\n')
-    all_csv = (CSV, b'39.02,BOS,10.5\n41.0,"a ""hostile"", name",\n-3,SFO,0\n')
-    assert one_json in container.requests
-    assert one_csv in container.requests
-    assert all_csv in container.requests
-    assert len(container.requests) == 3 + 3 + 2 + 7 + 1 + verify_endpoint.LATENCY_REQUESTS
+    assert summary.startswith("3 records agree with the offline predictions; ")
+    for told in (" hostile requests withstood; 20 requests/s for 30 s: p50 ", "fits ml.m5.large (400 of 8,192 MiB)"):
+        assert told in summary
+    assert len(summary) <= 300
+    one_json = (JSON, b'{"instances": [{"temp": 41.0, "dest": "a \\"hostile\\", name", "wind": null, "stops": 1}]}')
+    one_csv = (CSV, b'41.0,"a ""hostile"", name",,1\n')
+    all_csv = (CSV, b'39.02,BOS,10.5,0\n41.0,"a ""hostile"", name",,1\n-3,SFO,0,2\n')
+    backwards = (CSV, b'-3,SFO,0,2\n41.0,"a ""hostile"", name",,1\n39.02,BOS,10.5,0\n')
+    for request in (one_json, one_csv, all_csv, backwards):
+        assert request in container.requests
+    assert container.variants == {None}
+
+
+def test_what_was_found_is_stored(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    verify_endpoint.run(aws, settings, inputs)
+
+    found = stored(aws)
+    assert (found.environment, found.endpoint_name, found.failure) == ("staging", STAGING, None)
+    assert found.contract == json.loads(description_text())["info"]["version"]
+    assert found.agreement is not None
+    assert (found.agreement.records, found.agreement.answers) == (3, 10)
+    assert found.hostile is not None
+    assert found.load is not None
+    assert (found.load.requests, found.load.error_percent, found.load.allowed_p99_ms) == (600, 0, 500)
+    assert found.fit is not None
+    assert found.fit.verdict == "fits"
+    assert found.latency is None
+
+
+def test_production_is_spared_hostile_input_and_load(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    summary = verify_endpoint.run(aws, settings, production)["SUMMARY"]
+
+    assert len(container.requests) == 10
+    assert "6 calls one by one: p50 " in summary
+    found = stored(aws, "production")
+    assert (found.hostile, found.load) == (None, None)
+    assert found.latency is not None
+    assert found.latency.requests == 6
+
+
+def test_production_too_has_to_answer_in_time(
+    aws: Aws,
+    settings: Settings,
+    production: verify_endpoint.Inputs,
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+    time: ManualTime,
+) -> None:
+    def slow(_type: str, _body: bytes) -> None:
+        time.now += 0.7
+
+    container.intercept = slow
+    monkeypatch.setattr("pipeline_steps.steps.verify_endpoint.time.perf_counter", lambda: time.now)
+
+    with pytest.raises(
+        VerificationError, match=r"p99 of 6 calls, one by one, is 700 ms, endpoints\.objectives\.p99_ms allows 500"
+    ):
+        verify_endpoint.run(aws, settings, production)
+    assert stored(aws, "production").latency is not None
+
+
+def test_an_endpoint_that_breaks_an_objective_is_told_with_the_figure(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    """All goes well until the load, of which every second call fails."""
+    numbers: Iterator[int] = iter(range(10**6))
+
+    def fail(type_: str, body: bytes) -> tuple[int, bytes] | None:
+        is_single = len(instances(body)) == 1 and instances(body)[0] in SAMPLES.records
+        return (500, b"busy") if len(container.requests) > 450 and is_single and next(numbers) % 2 else None
+
+    container.intercept = fail
+    with pytest.raises(VerificationError) as error:
+        verify_endpoint.run(aws, settings, inputs)
+    assert "endpoints.objectives.error_percent allows 0" in str(error.value)
+    found = stored(aws)
+    assert found.failure == str(error.value)
+    assert found.load is not None
+    assert found.load.error_percent > 0
 
 
 @pytest.mark.parametrize(
@@ -122,25 +183,23 @@ def test_a_good_endpoint_is_summed_up(
 def test_predictions_must_agree_closely(
     aws: Aws,
     settings: Settings,
-    inputs: verify_endpoint.Inputs,
+    production: verify_endpoint.Inputs,
     container: Container,
     difference: float,
     agrees: bool,
 ) -> None:
     second = json.dumps({"predictions": [0.5 + difference]}).encode()
-    container.answer_to = lambda type_, body: (
-        (200, second) if type_ == JSON and body.startswith(_json(1)[:40]) else None
-    )
+    container.intercept = lambda _type, body: (200, second) if body == _json(1) else None
 
     if agrees:
-        verify_endpoint.run(aws, settings, inputs)
+        verify_endpoint.run(aws, settings, production)
     else:
-        with pytest.raises(VerificationError, match=r"on 1 of 1 records of record 2 as JSON: .*, offline it was 0\.5"):
-            verify_endpoint.run(aws, settings, inputs)
+        with pytest.raises(VerificationError, match=r"record 2 as JSON"):
+            verify_endpoint.run(aws, settings, production)
 
 
 def test_predictions_may_differ_by_the_tolerance_itself() -> None:
-    assert verify_endpoint.disagreements([0.0, 0.0], [1e-6, -1.0000001e-6]) == [1]
+    assert disagreements([0.0, 0.0], [1e-6, -1.0000001e-6]) == [1]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +217,7 @@ def test_predictions_may_differ_by_the_tolerance_itself() -> None:
 def test_the_probabilities_of_all_classes_must_agree(
     offline: list[Prediction], answered: list[Prediction], wrong: list[int]
 ) -> None:
-    assert verify_endpoint.disagreements(offline, answered) == wrong
+    assert disagreements(offline, answered) == wrong
 
 
 @pytest.mark.parametrize(
@@ -167,101 +226,274 @@ def test_the_probabilities_of_all_classes_must_agree(
     ids=["csv", "json"],
 )
 def test_an_answer_can_hold_a_probability_for_each_class(answer: str, content_type: str) -> None:
-    assert verify_endpoint.parse_predictions(answer, content_type) == [(0.25, 0.75), (1.0, 0.0)]
+    assert parse_predictions(answer, content_type) == [(0.25, 0.75), (1.0, 0.0)]
 
 
 def test_a_batch_in_another_order_is_noticed(
-    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
 ) -> None:
     mixed_up = b"0.125\n0.5\n0.25\n"
-    container.answer_to = lambda type_, body: (200, mixed_up) if type_ == CSV and body.count(b"\n") == 3 else None
+    container.intercept = lambda type_, body: (200, mixed_up) if type_ == CSV and body.count(b"\n") == 3 else None
 
     with pytest.raises(VerificationError, match=r"on 2 of 3 records of all 3 records as CSV: the first is 0\.125"):
-        verify_endpoint.run(aws, settings, inputs)
+        verify_endpoint.run(aws, settings, production)
+
+
+def test_a_server_that_sorts_records_is_noticed_even_when_the_samples_are_sorted(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    def sort(type_: str, body: bytes) -> tuple[int, bytes] | None:
+        stops = [record.get("stops") for record in instances(body)]
+        return (200, b'{"predictions": [0.25, 0.5, 0.125]}') if sorted(stops, key=str) == [0, 1, 2] else None
+
+    container.intercept = sort
+    with pytest.raises(VerificationError, match="on 2 of 3 records of all 3 records backwards as JSON"):
+        verify_endpoint.run(aws, settings, production)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "answer", "said"),
+    [
+        (JSON, b'{"predictions": [1.25]}', "but predictions[0]: 1.25 is greater than the maximum of 1"),
+        (CSV, b"1.25\n", "but predictions[0]: 1.25 is greater than the maximum of 1"),
+        (JSON, b'{"predictions": [-0.25]}', "but predictions[0]: -0.25 is less than the minimum of 0"),
+        (JSON, b'{"predictions": [true]}', "but predictions[0]: True is not of type 'number'"),
+        (JSON, b'{"predictions": ["0.25"]}', "but predictions[0]: '0.25' is not of type 'number'"),
+        (JSON, b'{"predictions": [[0.25]]}', "but predictions[0]: [0.25] is not of type 'number'"),
+        (CSV, b"0.25,0.75\n", "but predictions[0]: [0.25, 0.75] is not of type 'number'"),
+        (JSON, b'{"predictions": [0.25], "model": 1}', "('model' was unexpected)"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_as_the_description_says_is_told_with_its_place(
+    aws: Aws,
+    settings: Settings,
+    production: verify_endpoint.Inputs,
+    container: Container,
+    content_type: str,
+    answer: bytes,
+    said: str,
+) -> None:
+    container.intercept = lambda type_, _body: (200, answer) if type_ == content_type else None
+
+    with pytest.raises(VerificationError) as failure:
+        verify_endpoint.run(aws, settings, production)
+    kind = "JSON" if content_type == JSON else "CSV"
+    assert f"must answer record 1 as {kind} as the model's openapi.json says" in str(failure.value)
+    assert said in str(failure.value)
+
+
+def test_probabilities_of_classes_are_held_to_the_description_too(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    samples = SAMPLES.model_copy(update={"predictions": ((0.25, 0.25, 0.5), (1.0, 0.0, 0.0), (0.0, 0.5, 0.5))})
+    samples.write(production.documents_dir, "samples")
+    (production.documents_dir / "openapi.json").write_text(description_text(THREE))
+    container.serve(samples, THREE)
+
+    verify_endpoint.run(aws, settings, production)
+
+    container.intercept = lambda type_, body: (200, b'{"predictions": [[0.5, 0.5]]}') if type_ == JSON else None
+    with pytest.raises(VerificationError, match=r"predictions\[0\]: \[0.5, 0.5\] is too short"):
+        verify_endpoint.run(aws, settings, production)
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (b'{"predictions": []}', "must answer record 1 as JSON with 1 predictions, got 0"),
+        (b'{"predictions": []}', "predictions: [] should be non-empty"),
         (b'{"predictions": ["late"]}', "must answer record 1 as JSON with predictions as application/json"),
         (b'{"prediction": 0.25}', 'is not of the form {"predictions": [...]}'),
         (b"[0.25]", 'is not of the form {"predictions": [...]}'),
         (b"<html>", "got '<html>'"),
+        (b'{"predictions": [0.25, 0.25]}', "must answer record 1 as JSON with 1 predictions, got 2"),
     ],
 )
 def test_an_answer_that_is_no_prediction_is_shown(
-    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container, answer: bytes, text: str
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container, answer: bytes, text: str
 ) -> None:
-    container.answer_to = lambda _type, _body: (200, answer)
+    container.intercept = lambda _type, _body: (200, answer)
 
     with pytest.raises(VerificationError) as failure:
-        verify_endpoint.run(aws, settings, inputs)
+        verify_endpoint.run(aws, settings, production)
     assert text in str(failure.value)
 
 
-@pytest.mark.parametrize("request_", verify_endpoint.hostile_requests(SAMPLES), ids=lambda request: request.what)
-@pytest.mark.parametrize(("status", "said"), [(500, r"status 500"), (200, "but answered '0.5'")])
-def test_hostile_input_must_be_refused_with_a_4xx_status(
+def test_an_error_on_a_good_record_is_shown(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    container.intercept = lambda _type, _body: (500, b"out of memory")
+
+    with pytest.raises(
+        VerificationError, match=r"record 1 as JSON with status 200 .*got status 500 and 'out of memory'"
+    ):
+        verify_endpoint.run(aws, settings, production)
+
+
+def test_an_answer_of_another_type_than_was_asked_for_is_shown(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    container.content_type = "text/html"
+
+    with pytest.raises(
+        VerificationError, match=r"with status 200 and application/json, got status 200 .* as text/html"
+    ):
+        verify_endpoint.run(aws, settings, production)
+
+
+def test_a_model_that_came_without_a_description_is_verified_as_far_as_it_goes(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    (inputs.documents_dir / "openapi.json").unlink()
+
+    verify_endpoint.run(aws, settings, inputs)
+
+    found = stored(aws)
+    assert found.contract is None
+    assert found.hostile is not None
+    assert found.hostile.generated == 0
+
+
+def test_a_description_that_cannot_be_used_is_named(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    described = json.loads(description_text())
+    del described["components"]["schemas"]["Predictions"]
+    (inputs.documents_dir / "openapi.json").write_text(json.dumps(described))
+
+    with pytest.raises(DocumentError, match=r"openapi\.json has no schema Predictions in its components"):
+        verify_endpoint.run(aws, settings, inputs)
+
+
+def test_hostile_input_that_is_answered_with_a_5xx_fails_the_step(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    container.intercept = lambda type_, _body: (500, b"") if type_ == "application/x-unknown" else None
+
+    with pytest.raises(VerificationError, match="must refuse an unknown content type with a 4xx status"):
+        verify_endpoint.run(aws, settings, inputs)
+    found = stored(aws)
+    assert found.agreement is not None
+    assert found.load is None
+    assert "must refuse an unknown content type" in (found.failure or "")
+
+
+def test_a_model_that_does_not_fit_its_instance_is_refused_before_it_is_called(
+    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
+) -> None:
+    large = EvaluationReport(metrics={**MEASURED, "serving_memory_mib": 9000.0}, rows=3)
+    large.write(inputs.documents_dir, "challenger")
+
+    with pytest.raises(VerificationError, match=r"takes 9,000 MiB under load, ml\.m5\.large has 8,192 MiB"):
+        verify_endpoint.run(aws, settings, inputs)
+    assert container.requests == []
+    fit = stored(aws).fit
+    assert fit is not None
+    assert fit.verdict == "does not fit"
+
+
+def test_staging_makes_the_report_again_and_production_does_not(
     aws: Aws,
     settings: Settings,
     inputs: verify_endpoint.Inputs,
+    production: verify_endpoint.Inputs,
     container: Container,
-    request_: verify_endpoint.Request,
-    status: int,
-    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hostile = (request_.content_type, request_.body)
-    container.answer_to = lambda type_, body: (status, b"0.5") if (type_, body) == hostile else None
+    published: list[Verification] = []
+    monkeypatch.setattr(verify_endpoint, "publish_again", lambda _aws, verification, *_: published.append(verification))
 
-    with pytest.raises(VerificationError, match=f"must refuse {request_.what} with a 4xx status.*{said}"):
+    verify_endpoint.run(aws, settings, inputs)
+    verify_endpoint.run(aws, settings, production)
+    assert [one.environment for one in published] == ["staging"]
+
+    container.intercept = lambda _type, _body: (500, b"")
+    with pytest.raises(VerificationError):
         verify_endpoint.run(aws, settings, inputs)
-
-
-def test_an_endpoint_that_dies_of_hostile_input_is_noticed(
-    aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
-) -> None:
-    def dead_since_hostile_input(_type: str, _body: bytes) -> tuple[int, bytes] | None:
-        before = {type_ for type_, _ in container.requests[:-1]}
-        return (200, b'{"predictions": [0.9]}') if "application/x-unknown" in before and _body == _json(0) else None
-
-    container.answer_to = dead_since_hostile_input
-    with pytest.raises(VerificationError, match="on 1 of 1 records of a record after hostile input"):
-        verify_endpoint.run(aws, settings, inputs)
-
-
-def test_text_in_a_number_is_only_sent_when_a_column_is_numeric() -> None:
-    words = Samples(columns=("dest",), records=({"dest": "BOS"}, {"dest": "SFO"}), predictions=(0.1, 0.2))
-    flags = Samples(columns=("late",), records=({"late": True},), predictions=(0.1,))
-
-    assert verify_endpoint.hostile_requests(SAMPLES)[-1].body == (
-        b'{"instances": [{"temp": "not a number", "dest": "BOS", "wind": 10.5}]}'
-    )
-    assert len(verify_endpoint.hostile_requests(words)) == len(verify_endpoint.hostile_requests(SAMPLES)) - 1
-    assert len(verify_endpoint.hostile_requests(flags)) == len(verify_endpoint.hostile_requests(words))
+    assert published[1].failure is not None
 
 
 def test_an_endpoint_that_serves_another_package_is_refused(
     aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs, container: Container
 ) -> None:
-    other = verify_endpoint.Inputs(**{**vars(inputs), "model_package_arn": f"{inputs.model_package_arn}0"})
+    other = replace(inputs, model_package_arn=f"{inputs.model_package_arn}0")
 
     with pytest.raises(VerificationError, match=r"must serve .*/10, but serves .*/1$"):
         verify_endpoint.run(aws, settings, other)
     assert container.requests == []
 
 
-def test_a_missing_endpoint_is_named(aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs) -> None:
-    aws.sagemaker.delete_endpoint(EndpointName=STAGING)
-
-    with pytest.raises(VerificationError, match=f"there is no endpoint {STAGING}"):
-        verify_endpoint.run(aws, settings, inputs)
-
-
 def test_missing_samples_are_named(aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs) -> None:
     (inputs.documents_dir / "samples.json").unlink()
 
     with pytest.raises(DocumentError, match=r"samples\.json"):
+        verify_endpoint.run(aws, settings, inputs)
+
+
+# --- A challenger beside the champion ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tested(aws: Aws, production: verify_endpoint.Inputs) -> verify_endpoint.Inputs:
+    """An A/B test: production serves a champion, and the version under release as the variant Challenger."""
+    arn = serve_model_package(aws, "challenger", image_uri=IMAGE_URI, model_data_uri="s3://bucket/new.tar.gz")
+    beside(aws, "ProductionVariants", "challenger-model")
+    return replace(production, challenger_model_package_arn=arn)
+
+
+def beside(aws: Aws, kind: str, model: str) -> None:
+    variant = {"VariantName": "Challenger", "ModelName": model, "InstanceType": "ml.m5.xlarge"}
+    config = aws.sagemaker.describe_endpoint_config(EndpointConfigName=f"{PRODUCTION}-config")
+    script(aws.sagemaker, "DescribeEndpointConfig", [{kind: [*config.get(kind, []), variant]}])
+
+
+def test_in_an_ab_test_it_is_the_challenger_that_is_asked(
+    aws: Aws, settings: Settings, tested: verify_endpoint.Inputs, container: Container
+) -> None:
+    verify_endpoint.run(aws, settings, tested)
+
+    assert container.variants == {"Challenger"}
+    fit = stored(aws, "production").fit
+    assert fit is not None
+    assert fit.instance_type == "ml.m5.xlarge"
+
+
+def test_a_shadow_is_looked_at_and_not_asked(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs, container: Container
+) -> None:
+    arn = serve_model_package(aws, "challenger", image_uri=IMAGE_URI, model_data_uri="s3://bucket/new.tar.gz")
+    beside(aws, "ShadowProductionVariants", "challenger-model")
+
+    summary = verify_endpoint.run(aws, settings, replace(production, challenger_model_package_arn=arn))["SUMMARY"]
+
+    assert container.requests == []
+    assert summary == "fits ml.m5.xlarge (800 of 16,384 MiB)"
+
+
+def test_another_challenger_than_was_to_be_deployed_is_refused(
+    aws: Aws, settings: Settings, tested: verify_endpoint.Inputs, production: verify_endpoint.Inputs
+) -> None:
+    other = replace(tested, challenger_model_package_arn=f"{tested.challenger_model_package_arn}0")
+    with pytest.raises(VerificationError, match=r"the variant Challenger .* must serve .*/30, but serves .*/3"):
+        verify_endpoint.run(aws, settings, other)
+    with pytest.raises(VerificationError, match=r"the variant Challenger .* must serve none, but serves .*/3"):
+        verify_endpoint.run(aws, settings, production)
+
+
+def test_a_challenger_that_is_not_there_is_missed(
+    aws: Aws, settings: Settings, production: verify_endpoint.Inputs
+) -> None:
+    missing = replace(production, challenger_model_package_arn=f"{production.model_package_arn}0")
+    with pytest.raises(VerificationError, match=r"the variant Challenger .* must serve .*/20, but serves none"):
+        verify_endpoint.run(aws, settings, missing)
+
+
+# --- Waiting ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_endpoint_is_named(aws: Aws, settings: Settings, inputs: verify_endpoint.Inputs) -> None:
+    aws.sagemaker.delete_endpoint(EndpointName=STAGING)
+
+    with pytest.raises(VerificationError, match=f"there is no endpoint {STAGING}"):
         verify_endpoint.run(aws, settings, inputs)
 
 
@@ -293,15 +525,6 @@ def test_an_endpoint_that_never_comes_is_given_up(aws: Aws, time: ManualTime) ->
 
 
 @pytest.mark.parametrize(
-    ("count", "percent", "value"), [(50, 50, 25), (50, 99, 50), (100, 99, 99), (100, 50, 50), (1, 50, 1), (2, 50, 1)]
-)
-def test_a_percentile_is_a_value_that_was_measured(count: int, percent: int, value: float) -> None:
-    shuffled = sorted(range(1, count + 1), key=lambda number: number * 7919 % 101)
-
-    assert verify_endpoint.percentile(shuffled, percent) == value
-
-
-@pytest.mark.parametrize(
     ("value", "field"),
     [
         (None, ""),
@@ -315,10 +538,10 @@ def test_a_percentile_is_a_value_that_was_measured(count: int, percent: int, val
     ],
 )
 def test_values_are_written_as_csv(value: Any, field: str) -> None:
-    body = verify_endpoint.csv_request("x", ["a", "b"], [{"b": value, "a": 0}]).body
+    body = csv_request("x", ["a", "b"], [{"b": value, "a": 0}]).body
 
     assert body.decode() == f"0,{field}\n"
 
 
 def _json(index: int) -> bytes:
-    return verify_endpoint.json_request("", [SAMPLES.records[index]]).body
+    return json_request("", [SAMPLES.records[index]]).body
