@@ -12,8 +12,11 @@ _TEST_REPORTS = {
     "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"},
     "coverage": {"base-directory": "reports", "files": ["coverage.xml"], "file-format": "COBERTURAXML"},
 }
+_IS_NEW = '[ "${RELEASED_VERSION:-new}" = new ]'
 APPROVAL_NOTE = Path(__file__).with_name("approval_note.py").read_text(encoding="utf-8")
 """The program of RecordApproval's build."""
+ROLLOUT_NOTE = Path(__file__).with_name("rollout_note.py").read_text(encoding="utf-8")
+"""The program of RecordRollout's build."""
 
 
 def step(
@@ -49,7 +52,10 @@ def step(
 
 
 def test() -> dict[str, Any]:
-    """The team's tests of their model code, with two CodeBuild reports: their results, and the code that they ran."""
+    """The team's tests of their model code, with two CodeBuild reports: their results, and the code that they ran.
+
+    A version that is released again was tested with its own code; the commit's code says nothing of it.
+    """
     return {
         "version": _VERSION,
         "env": {"exported-variables": ["SUMMARY"]},
@@ -58,9 +64,12 @@ def test() -> dict[str, Any]:
             # The container's own contract is left out: the stages that follow start the container for real.
             "build": {
                 "commands": [
+                    f"if {_IS_NEW}; then "
                     'python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml '
-                    "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml",
-                    "SUMMARY=$(python -m tests.model_code.summary reports) && export SUMMARY",
+                    "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml; fi",
+                    f"if {_IS_NEW}; then SUMMARY=$(python -m tests.model_code.summary reports); "
+                    'else SUMMARY="version $RELEASED_VERSION is released again; its tests ran when it was built"; fi '
+                    "&& export SUMMARY",
                 ]
             },
         },
@@ -134,6 +143,27 @@ def record_approval() -> dict[str, Any]:
                     '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
                     'aws codepipeline get-pipeline-state --name "$PIPELINE_NAME" --output json > state.json',
                     'python3 -I -c "$APPROVAL_NOTE" > request.json',
+                    "aws sagemaker update-model-package --cli-input-json file://request.json",
+                ]
+            }
+        },
+    }
+
+
+def record_rollout() -> dict[str, Any]:
+    """Note on the model package what became of its rollout; as careful as record_approval, for the same reason."""
+    return {
+        "version": _VERSION,
+        "phases": {
+            "build": {
+                "commands": [
+                    'folder="$(mktemp -d)" && cd "$folder"',
+                    'aws codepipeline list-action-executions --pipeline-name "$PIPELINE_NAME" '
+                    '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
+                    "aws cloudwatch describe-alarms --alarm-names $ALARM_NAMES --output json > alarms.json",
+                    'for alarm in $ALARM_NAMES; do aws cloudwatch describe-alarm-history --alarm-name "$alarm" '
+                    '--history-item-type StateUpdate --output json > "history-$alarm.json" || exit 1; done',
+                    'python3 -I -c "$ROLLOUT_NOTE" > request.json',
                     "aws sagemaker update-model-package --cli-input-json file://request.json",
                 ]
             }

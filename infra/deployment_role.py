@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -10,9 +11,14 @@ from infra import names, permissions
 from infra.permission import Permission
 from infra.vpc_config import VpcConfig
 
+_NOT_SCALED = "only where max_instance_count is more than instance_count, and the recorded run has one instance"
+
+_SCALING = "sagemaker.application-autoscaling.amazonaws.com"
+_SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+
 
 class DeploymentRole(Construct):
-    """Owns models, endpoint configs and the endpoint of one environment, and nothing else.
+    """Owns one environment's endpoint, its models, configs, alarms, dashboard and autoscaling, and nothing else.
 
     What it deploys is the template of the commit under test. One role for both environments would let the template that
     goes to staging, before anybody has approved it, make or replace what production serves.
@@ -31,6 +37,7 @@ class DeploymentRole(Construct):
         endpoint_role: iam.IRole,
         key: kms.IKey,
         vpc_config: VpcConfig | None,
+        autoscaled: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = permissions.role(
@@ -41,6 +48,8 @@ class DeploymentRole(Construct):
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
             statements=[
                 *self._own_resources(project, environment, vpc_config),
+                *self._own_alarms(project, environment),
+                *(self._own_scaling(project, environment) if autoscaled else ()),
                 permissions.describe_model_packages(project),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
                 permissions.encrypt_volumes(key),
@@ -75,4 +84,90 @@ class DeploymentRole(Construct):
             permissions.allow(*of_tags, on=endpoint, unused=changed),
             *on_generated("model", *of_tags, unused=changed),
             *on_generated("endpoint-config", *of_tags, unused=changed),
+        ]
+
+    @staticmethod
+    def _own_alarms(project: str, environment: str) -> list[Permission]:
+        alarms, dashboard = names.alarm_arns(project, environment), names.dashboard_arn(project, environment)
+        taken_back = "a stack that is taken back or deleted takes its alarms and its dashboard along"
+        tags = ("cloudwatch:ListTagsForResource", "cloudwatch:UntagResource")
+        return [
+            permissions.allow(
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                *tags,
+                on=alarms,
+                unused={
+                    "cloudwatch:DeleteAlarms": taken_back,
+                    "cloudwatch:DescribeAlarms": "CloudFormation looks at what it has made; the local cloud does not",
+                    **dict.fromkeys(tags, "a deployment that changes the tags"),
+                },
+            ),
+            permissions.allow(
+                "cloudwatch:DeleteDashboards",
+                "cloudwatch:GetDashboard",
+                "cloudwatch:PutDashboard",
+                on=dashboard,
+                unused={
+                    "cloudwatch:DeleteDashboards": taken_back,
+                    "cloudwatch:GetDashboard": "CloudFormation looks at what it has made; the local cloud does not",
+                },
+            ),
+        ]
+
+    @staticmethod
+    def _own_scaling(project: str, environment: str) -> list[Permission]:
+        """Autoscaling of the endpoint. What is scaled, Application Auto Scaling does as its own linked role.
+
+        The actions of SageMaker, CloudWatch and IAM are those that its user guide asks of whoever registers a target.
+        """
+        endpoint = names.endpoint_name(project, environment)
+        of_variants = {
+            "StringEquals": {
+                "application-autoscaling:service-namespace": "sagemaker",
+                "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+            }
+        }
+        changes = (
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+        )
+        looks = (
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingActivities",
+            "application-autoscaling:DescribeScalingPolicies",
+        )
+        alarms = ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm")
+        scale, create_role = "sagemaker:UpdateEndpointWeightsAndCapacities", "iam:CreateServiceLinkedRole"
+        return [
+            permissions.allow(
+                *changes,
+                on=f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*",
+                when=of_variants,
+                wildcard="a scalable target gets its id when it is registered; that it is a variant's is the limit",
+                unused=dict.fromkeys(changes, _NOT_SCALED),
+            ),
+            permissions.allow(
+                *looks,
+                on=permissions.ANY,
+                wildcard="AWS checks no Describe action of Application Auto Scaling against a resource",
+                unused=dict.fromkeys(looks, _NOT_SCALED),
+            ),
+            permissions.allow(
+                *alarms,
+                on=names.alarm_arn(f"TargetTracking-endpoint/{endpoint}/variant/{names.CHAMPION}-*"),
+                wildcard="Application Auto Scaling ends the names of its alarms with an id",
+                unused=dict.fromkeys(alarms, _NOT_SCALED),
+            ),
+            permissions.allow(scale, on=names.sagemaker_arn("endpoint", endpoint), unused={scale: _NOT_SCALED}),
+            permissions.allow(
+                create_role,
+                on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/aws-service-role/{_SCALING}/{_SCALING_ROLE}",
+                when={"StringEquals": {"iam:AWSServiceName": _SCALING}},
+                unused={create_role: _NOT_SCALED},
+            ),
         ]

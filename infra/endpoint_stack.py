@@ -1,20 +1,27 @@
 """An environment's endpoint. CloudFormation owns it: no step changes one."""
 
-from aws_cdk import BootstraplessSynthesizer, CfnOutput, CfnParameter, Fn, Stack
+from typing import Any
+
+from aws_cdk import BootstraplessSynthesizer, CfnOutput, CfnParameter, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra import names
-from settings import Endpoint, Network, has_local_storage
+from infra.endpoint_alarms import EndpointAlarms
+from infra.endpoint_config import EndpointConfig
+from infra.endpoint_dashboard import EndpointDashboard
+from infra.endpoint_scaling import EndpointScaling
+from infra.release_strategy import ReleaseStrategy
+from settings import Endpoint, Network, Release
 
-# It stays the same over all updates, for a blue/green deployment shifts traffic within one variant.
-_VARIANT = "AllTraffic"
+_MODEL_PACKAGE = r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[A-Za-z0-9-]+/[0-9]+"
 
 
 class EndpointStack(Stack):
-    """One model package behind one endpoint. The package is the stack's only parameter.
+    """One model package behind one endpoint, a second one beside it in an A/B test or as a shadow.
 
-    The pipeline deploys the synthesized template, so the stack holds no assets and asks for no bootstrapping.
+    The parameters say which packages and by which strategy; all else is the commit's settings. The pipeline deploys the
+    synthesized template, so the stack holds no assets and asks for no bootstrapping.
     """
 
     def __init__(
@@ -25,6 +32,8 @@ class EndpointStack(Stack):
         project: str,
         environment: str,
         endpoint: Endpoint,
+        release: Release,
+        default_strategy: str,
         network: Network,
     ) -> None:
         name = names.endpoint_name(project, environment)
@@ -35,53 +44,80 @@ class EndpointStack(Stack):
             description=f"Slipway: the {environment} endpoint of {project}",
             synthesizer=BootstraplessSynthesizer(),
         )
-        self._project, self._environment = project, environment
-        package = CfnParameter(self, "ModelPackageArn", description="The model package to serve")
-        package.allowed_pattern = r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[A-Za-z0-9-]+/[0-9]+"
-        package.constraint_description = "must be the ARN of a version in a model package group"
-        model = self._model(package.value_as_string, network)
-        config = self._config(model, endpoint)
+        package = self._parameter("ModelPackageArn", "The model package to serve", _MODEL_PACKAGE)
+        challenger = self._parameter(
+            "ChallengerModelPackageArn",
+            f"The model package beside it, in an A/B test or as a shadow; {names.NO_CHALLENGER} without",
+            f"{names.NO_CHALLENGER}|{_MODEL_PACKAGE}",
+            default=names.NO_CHALLENGER,
+        )
+        strategy = ReleaseStrategy(
+            self,
+            "Release",
+            release=release,
+            instance_type=endpoint.instance_type,
+            default=default_strategy,
+            challenger=challenger,
+        )
+        config = EndpointConfig(
+            self,
+            "Config",
+            project=project,
+            environment=environment,
+            endpoint=endpoint,
+            network=network,
+            package=package,
+            challenger=challenger,
+            strategy=strategy,
+            alarm_period_seconds=release.rollback_on.period_seconds,
+        )
+        alarms = EndpointAlarms(
+            self,
+            "Alarms",
+            project=project,
+            environment=environment,
+            endpoint_config_name=config.name,
+            limits=release.rollback_on,
+        )
         served = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
             endpoint_name=name,
-            endpoint_config_name=config.attr_endpoint_config_name,
-            # What slipway.yaml says about instances holds, also for an endpoint that exists.
-            retain_all_variant_properties=False,
+            endpoint_config_name=config.name,
+            deployment_config=strategy.deployment_config(alarms.names),
+            **_retained(endpoint),
         )
+        served.node.add_dependency(alarms)  # SageMaker looks for them when an update begins
+        EndpointDashboard(self, "Dashboard", project=project, environment=environment, alarms=alarms.all)
+        if endpoint.autoscaled_to is not None:
+            EndpointScaling(
+                self,
+                "Scaling",
+                endpoint_name=served.attr_endpoint_name,
+                policy_name=f"{name}-invocations",
+                fewest=endpoint.instance_count,
+                most=endpoint.autoscaled_to,
+                invocations_per_instance=endpoint.invocations_per_instance,
+            )
         CfnOutput(self, "EndpointName", value=served.attr_endpoint_name)
 
-    def _model(self, model_package_arn: str, network: Network) -> sagemaker.CfnModel:
-        container = sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=model_package_arn)
-        model = sagemaker.CfnModel(
+    def _parameter(self, name: str, description: str, pattern: str, default: str | None = None) -> CfnParameter:
+        return CfnParameter(
             self,
-            "Model",
-            primary_container=container,
-            execution_role_arn=Fn.import_value(names.endpoint_role_export(self._project)),
-            enable_network_isolation=True,
-            vpc_config=self._vpc_config(network),
+            name,
+            description=description,
+            default=default,
+            allowed_pattern=pattern,
+            constraint_description="must be the ARN of a version in a model package group"
+            + (f", or {default}" if default else ""),
         )
-        model.override_logical_id(names.logical_id(self._project, self._environment, "model"))
-        return model
 
-    def _vpc_config(self, network: Network) -> sagemaker.CfnModel.VpcConfigProperty | None:
-        """The VPC of the settings, or the one that the foundation made."""
-        if network.mode != "vpc":
-            return None
-        made = network.makes_vpc
-        subnets = [Fn.import_value(one) for one in names.subnet_exports(self._project)] if made else network.subnet_ids
-        groups = [Fn.import_value(names.security_group_export(self._project))] if made else network.security_group_ids
-        return sagemaker.CfnModel.VpcConfigProperty(subnets=list(subnets), security_group_ids=list(groups))
 
-    def _config(self, model: sagemaker.CfnModel, endpoint: Endpoint) -> sagemaker.CfnEndpointConfig:
-        variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-            variant_name=_VARIANT,
-            model_name=model.attr_model_name,
-            instance_type=endpoint.instance_type,
-            initial_instance_count=endpoint.instance_count,
-            initial_variant_weight=1,
-        )
-        key = None if has_local_storage(endpoint.instance_type) else Fn.import_value(names.key_export(self._project))
-        config = sagemaker.CfnEndpointConfig(self, "EndpointConfig", production_variants=[variant], kms_key_id=key)
-        config.override_logical_id(names.logical_id(self._project, self._environment, "endpointconfig"))
-        return config
+def _retained(endpoint: Endpoint) -> dict[str, Any]:
+    """What an update leaves as it is: where autoscaling has decided on a number of instances, that number."""
+    if endpoint.autoscaled_to is None:
+        # What slipway.yaml says about instances holds, also for an endpoint that exists.
+        return {"retain_all_variant_properties": False}
+    kinds = ("DesiredWeight", "DataCaptureConfig")  # all but the instances
+    excluded = [sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type=kind) for kind in kinds]
+    return {"retain_all_variant_properties": True, "exclude_retained_variant_properties": excluded}

@@ -4,7 +4,7 @@ from aws_cdk import Stage
 from constructs import Construct
 
 from infra.endpoint_stack import EndpointStack
-from settings import Endpoint, Network
+from settings import Endpoint, Network, Release
 
 
 class EndpointStage(Stage):
@@ -18,7 +18,18 @@ class EndpointStage(Stage):
         project: str,
         environment: str,
         endpoint: Endpoint,
+        release: Release,
+        default_strategy: str,
         network: Network,
     ) -> None:
         super().__init__(scope, construct_id)
-        EndpointStack(self, "Endpoint", project=project, environment=environment, endpoint=endpoint, network=network)
+        EndpointStack(
+            self,
+            "Endpoint",
+            project=project,
+            environment=environment,
+            endpoint=endpoint,
+            release=release,
+            default_strategy=default_strategy,
+            network=network,
+        )

@@ -59,6 +59,7 @@ class ExecutionRoles(Construct):
             reads=[MODELS],
             writes=[],
             logs=permissions.write_endpoint_logs(settings.name, *names.ENVIRONMENTS),
+            serves=[self._watch_rollouts(settings.name), *self._capture(settings)],
             # The developer guide asks for it beside what jobs need.
             in_a_vpc=[permissions.describe_network("ec2:DescribeVpcEndpoints")],
         )
@@ -70,6 +71,7 @@ class ExecutionRoles(Construct):
         reads: Sequence[str],
         writes: Sequence[str],
         logs: Sequence[Permission],
+        serves: Sequence[Permission] = (),
         in_a_vpc: Sequence[Permission] = (),
     ) -> iam.Role:
         statements = [
@@ -78,6 +80,7 @@ class ExecutionRoles(Construct):
             *permissions.pull_images(self._repository),
             *logs,
             permissions.publish_metrics(),
+            *serves,
             *([*permissions.connect_instances(self._vpc_config), *in_a_vpc] if self._vpc_config else []),
         ]
         trusted = permissions.service("sagemaker.amazonaws.com")
@@ -94,3 +97,14 @@ class ExecutionRoles(Construct):
             permissions.encrypt_job_output(self._key),
             permissions.encrypt_volumes(self._key),
         ]
+
+    @staticmethod
+    def _watch_rollouts(project: str) -> Permission:
+        """SageMaker looks at the alarms of a rollout as the role of the model."""
+        return permissions.allow("cloudwatch:DescribeAlarms", on=names.alarm_arns(project, *names.ENVIRONMENTS))
+
+    def _capture(self, settings: Settings) -> list[Permission]:
+        if not any(endpoint.capture_percent for endpoint in settings.endpoints.of_environments().values()):
+            return []
+        unused = "only where capture_percent is more than 0, which it is not in the recorded run"
+        return permissions.record_calls(self._bucket, self._key, unused=unused)

@@ -153,7 +153,8 @@ class FoundationStack(Stack):
         return topic
 
     def _add_outputs(self, settings: Settings) -> None:
-        CfnOutput(self, "DataBucketName", value=self.data_bucket.bucket_name)
+        bucket_name, bucket_export = self.data_bucket.bucket_name, names.data_bucket_export(settings.name)
+        CfnOutput(self, "DataBucketName", value=bucket_name, export_name=bucket_export)
         CfnOutput(self, "ArtifactBucketName", value=self.artifact_bucket.bucket_name)
         CfnOutput(self, "RepositoryName", value=self.repository.repository_name)
         CfnOutput(self, "RepositoryCloneUrlHttp", value=self.repository.repository_clone_url_http)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Aws
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
@@ -17,6 +17,8 @@ from infra.pipeline_projects import PipelineProjects
 from settings import Settings
 
 _MODEL_PACKAGE_ARN = "#{RegisterModel.MODEL_PACKAGE_ARN}"
+# The steps up to the registration pass on the record of a version that is released again.
+_RELEASED = {"RELEASED_VERSION": "#{variables.ModelPackageVersion}"}
 
 # A value of an action's configuration has 1,000 characters at most. CodePipeline's quotas say it of the value as it is
 # declared, and 100 KB of an action's values once its variables are resolved. With the longest values it stays below
@@ -56,6 +58,18 @@ class ModelPipeline(Construct):
             pipeline_type=codepipeline.PipelineType.V2,
             # Each commit has its turn: two at once would both be judged against the same champion.
             execution_mode=codepipeline.ExecutionMode.QUEUED,
+            variables=[
+                codepipeline.Variable(
+                    variable_name="ModelPackageVersion",
+                    default_value="new",
+                    description="The version to release again; new: the commit is built, trained and registered",
+                ),
+                codepipeline.Variable(
+                    variable_name="Strategy",
+                    default_value="settings",
+                    description="How production comes to it; settings: as release.strategy of slipway.yaml says",
+                ),
+            ],
             artifact_bucket=artifacts.bucket,
             role=role,
             use_pipeline_role_for_actions=True,
@@ -65,10 +79,10 @@ class ModelPipeline(Construct):
         self._add_test_stage()
         self._add_build_stage()
         self._add_train_stage()
-        self._add_release_stage("Staging", names.STAGING, projects.verify_staging)
-        self._add_approve_stage()
-        record = self._step("RecordApproval", projects.record_approval, {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN})
-        self._add_release_stage("Production", names.PRODUCTION, projects.verify_production, before=[record])
+        self._add_staging_stage()
+        if settings.release.promotion == "manual":
+            self._add_approve_stage()
+        self._add_production_stage()
         self._start_on_push()
 
     def _add_source_stage(self) -> None:
@@ -89,6 +103,7 @@ class ModelPipeline(Construct):
             type=actions.CodeBuildActionType.TEST,
             project=self._projects.test,
             input=self._source,
+            environment_variables=_as_build_variables(_RELEASED),
         )
         self._pipeline.add_stage(stage_name="Test", actions=[test])
 
@@ -96,11 +111,11 @@ class ModelPipeline(Construct):
         synth = actions.CodeBuildAction(
             action_name="Synth", project=self._projects.synth, input=self._source, outputs=[self._templates]
         )
-        build_image = self._step("BuildImage", self._projects.build_image, {})
+        build_image = self._step("BuildImage", self._projects.build_image, _RELEASED)
         self._pipeline.add_stage(stage_name="Build", actions=[build_image, synth])
 
     def _add_train_stage(self) -> None:
-        image = {"IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
+        image = {**_RELEASED, "IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
         dataset = {"DATASET_URI": "#{PrepareData.DATASET_URI}"}
         model = {
             "MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}",
@@ -132,41 +147,68 @@ class ModelPipeline(Construct):
         ]
         self._pipeline.add_stage(stage_name="Train", actions=train)
 
-    def _add_release_stage(
-        self,
-        stage_name: str,
-        environment: str,
-        verify_project: codebuild.IProject,
-        *,
-        before: Sequence[codepipeline.IAction] = (),
-    ) -> None:
-        deploy = actions.CloudFormationCreateUpdateStackAction(
+    def _add_staging_stage(self) -> None:
+        deploy = self._deploy(names.STAGING, {"ModelPackageArn": _MODEL_PACKAGE_ARN}, run_order=1)
+        verify = self._verify(
+            "VerifyStaging", self._projects.verify_staging, {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN}, run_order=2
+        )
+        self._pipeline.add_stage(stage_name="Staging", actions=[deploy, verify])
+
+    def _add_production_stage(self) -> None:
+        package, plan = {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN}, "#{{PlanRelease.{}}}".format
+        record, strategy = self._projects.record_approval, {"STRATEGY": "#{variables.Strategy}"}
+        before = [self._step("RecordApproval", record, package)] if record else []
+        served = {
+            "ModelPackageArn": plan("MODEL_PACKAGE_ARN"),
+            "ChallengerModelPackageArn": plan("CHALLENGER_MODEL_PACKAGE_ARN"),
+            "Strategy": plan("STRATEGY"),
+        }
+        verified = {name: plan(name) for name in ("MODEL_PACKAGE_ARN", "CHALLENGER_MODEL_PACKAGE_ARN", "STRATEGY")}
+        planned = len(before) + 1
+        self._pipeline.add_stage(
+            stage_name="Production",
+            actions=[
+                *before,
+                self._step("PlanRelease", self._projects.plan_release, package | strategy, run_order=planned),
+                self._deploy(names.PRODUCTION, served, run_order=planned + 1),
+                self._verify("VerifyProduction", self._projects.verify_production, verified, run_order=planned + 2),
+            ],
+        )
+
+    def _deploy(
+        self, environment: str, parameters: Mapping[str, str], *, run_order: int
+    ) -> actions.CloudFormationCreateUpdateStackAction:
+        return actions.CloudFormationCreateUpdateStackAction(
             action_name="Deploy",
-            run_order=len(before) + 1,
+            run_order=run_order,
             stack_name=names.endpoint_name(self._settings.name, environment),
             template_path=self._templates.at_path(f"{environment}.template.json"),
-            parameter_overrides={"ModelPackageArn": _MODEL_PACKAGE_ARN},
+            parameter_overrides=dict(parameters),
             admin_permissions=False,
             deployment_role=self._deployment_roles[environment],
             # A stack that could not be created (a model that does not start) stands in the way of the next commit. In
             # staging it is replaced; production is never deleted by the pipeline.
             replace_on_failure=environment == names.STAGING,
         )
-        verify = self._step(
+
+    def _verify(
+        self, namespace: str, project: codebuild.IProject, variables: Mapping[str, str], *, run_order: int
+    ) -> actions.CodeBuildAction:
+        return self._step(
             "Verify",
-            verify_project,
-            {"MODEL_PACKAGE_ARN": _MODEL_PACKAGE_ARN},
-            namespace=f"Verify{stage_name}",
+            project,
+            variables,
+            namespace=namespace,
             extra_inputs=[self._evaluation],
-            run_order=len(before) + 2,
+            run_order=run_order,
         )
-        self._pipeline.add_stage(stage_name=stage_name, actions=[*before, deploy, verify])
 
     def _add_approve_stage(self) -> None:
         report = "evaluations/#{codepipeline.PipelineExecutionId}/report.html"
         bucket = self._foundation.data_bucket.bucket_name
         approve = actions.ManualApprovalAction(
             action_name="Approve",
+            timeout=Duration.hours(self._settings.release.approval_expires_hours),
             notification_topic=self._foundation.approval_topic,
             additional_information=_APPROVAL_TEXT,
             # The console's page of the object, which opens it for whoever may read the bucket.
@@ -216,8 +258,9 @@ class ModelPipeline(Construct):
             input=self._source,
             extra_inputs=list(extra_inputs),
             outputs=list(outputs),
-            environment_variables={
-                key: codebuild.BuildEnvironmentVariable(value=value)
-                for key, value in (execution | dict(variables)).items()
-            },
+            environment_variables=_as_build_variables(execution | dict(variables)),
         )
+
+
+def _as_build_variables(variables: Mapping[str, str]) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    return {name: codebuild.BuildEnvironmentVariable(value=value) for name, value in variables.items()}

@@ -12,6 +12,17 @@ VERSIONS_ARE_NUMBERED = "the versions of the group are numbered as they are regi
 NAMES_ARE_GENERATED = "CloudFormation ends a name that it generates with random characters"
 STACKS_END_WITH_AN_ID = "a stack's ARN ends with an id that it gets when it is created"
 
+# The variants of an endpoint. That of the champion stays the same over all updates, for a blue/green deployment shifts
+# traffic within one variant.
+CHAMPION = "AllTraffic"
+CHALLENGER = "Challenger"
+NO_CHALLENGER = "none"
+IMMEDIATE = "immediate"
+"""The strategy of an endpoint's stack that waits for nothing and looks at no alarm."""
+
+CAPTURES = "captures/"
+"""Where in the data bucket endpoints record calls."""
+
 TRAINING_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PROCESSING_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
@@ -34,6 +45,27 @@ def train_jobs(project: str) -> str:
 def endpoint_name(project: str, environment: str) -> str:
     """Name of an environment's endpoint, and of the stack that owns it."""
     return f"{project}-{environment}"
+
+
+def alarm_names(project: str, environment: str) -> tuple[str, str, str]:
+    """Names of the alarms of an environment's endpoint: on server errors, on refused calls, on latency."""
+    endpoint = endpoint_name(project, environment)
+    return f"{endpoint}-server-errors", f"{endpoint}-refused", f"{endpoint}-latency"
+
+
+def alarm_arns(project: str, *environments: str) -> list[str]:
+    """ARNs of the alarms of the environments' endpoints."""
+    return [alarm_arn(name) for environment in environments for name in alarm_names(project, environment)]
+
+
+def alarm_arn(name: str) -> str:
+    """ARN of an alarm."""
+    return f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:{name}"
+
+
+def dashboard_arn(project: str, environment: str) -> str:
+    """ARN of the dashboard of an environment's endpoint; it belongs to no region."""
+    return f"arn:{Aws.PARTITION}:cloudwatch::{Aws.ACCOUNT_ID}:dashboard/{endpoint_name(project, environment)}"
 
 
 def logical_id(project: str, environment: str, resource: str) -> str:
@@ -61,6 +93,11 @@ def endpoint_role_export(project: str) -> str:
 def key_export(project: str) -> str:
     """Name of the export that holds the ARN of the project's key."""
     return f"{project}:KeyArn"
+
+
+def data_bucket_export(project: str) -> str:
+    """Name of the export that holds the name of the data bucket."""
+    return f"{project}:DataBucketName"
 
 
 def subnet_exports(project: str) -> tuple[str, str]:

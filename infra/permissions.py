@@ -112,6 +112,16 @@ def write_objects(bucket: s3.IBucket, *prefixes: str) -> Permission:
     )
 
 
+def record_calls(bucket: s3.IBucket, key: kms.IKey, *, unused: str) -> list[Permission]:
+    """Write what an endpoint is asked and answers."""
+    put, seal = "s3:PutObject", "kms:GenerateDataKey"
+    captures, reason = _objects(bucket, [names.CAPTURES]), _OBJECTS_ARE_NAMED_BY_THEIR_WRITER
+    return [
+        allow(put, on=captures, wildcard=reason, unused={put: unused}),
+        allow(seal, on=key.key_arn, unused={seal: unused}),
+    ]
+
+
 def _objects(bucket: s3.IBucket, prefixes: Sequence[str]) -> list[str]:
     return [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
 
@@ -385,6 +395,34 @@ def record_approvals(project: str) -> list[Permission]:
     return [
         allow("codepipeline:GetPipelineState", "codepipeline:ListActionExecutions", on=names.pipeline_arn(project)),
         allow("sagemaker:UpdateModelPackage", on=versions, when=noted, wildcard=numbered),
+    ]
+
+
+def record_rollouts(project: str) -> list[Permission]:
+    """Read what became of a rollout, and note it in the metadata of the version that was rolled out, and there alone.
+
+    As for record_approvals, no role that runs a commit's code has it.
+    """
+    elsewhere = (
+        "sagemaker:CustomerMetadataPropertiesToRemove",
+        "sagemaker:ModelApprovalStatus",
+        "sagemaker:ModelLifeCycle:Stage",
+        "sagemaker:ModelLifeCycle:StageStatus",
+    )
+    versions, numbered = names.model_package_arns(project), names.VERSIONS_ARE_NUMBERED
+    return [
+        allow("codepipeline:ListActionExecutions", on=names.pipeline_arn(project)),
+        allow(
+            "cloudwatch:DescribeAlarmHistory",
+            "cloudwatch:DescribeAlarms",
+            on=names.alarm_arns(project, names.PRODUCTION),
+        ),
+        allow(
+            "sagemaker:UpdateModelPackage",
+            on=versions,
+            when={"Null": dict.fromkeys(elsewhere, "true")},
+            wildcard=numbered,
+        ),
     ]
 
 

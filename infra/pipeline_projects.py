@@ -46,9 +46,17 @@ class PipelineProjects(Construct):
         self.train_model = self._train_model()
         self.evaluate_model = self._evaluate_model()
         self.register_model = self._register_model()
-        self.verify_staging = self._verify("VerifyStaging", names.STAGING)
-        self.record_approval = self._record_approval()
-        self.verify_production = self._verify("VerifyProduction", names.PRODUCTION)
+        self.verify_staging = self._verify(
+            "VerifyStaging",
+            names.STAGING,
+            writes=["staging/verification.json", "report.html", "report.md"],
+            requirements=["pipeline_steps/report/requirements.txt"],
+        )
+        self.record_approval = self._record_approval() if settings.release.promotion == "manual" else None
+        self.plan_release = self._plan_release()
+        self.verify_production = self._verify(
+            "VerifyProduction", names.PRODUCTION, writes=["production/verification.json"]
+        )
         self.all: Sequence[codebuild.IProject] = (
             self.test,
             self.synth,
@@ -58,7 +66,8 @@ class PipelineProjects(Construct):
             self.evaluate_model,
             self.register_model,
             self.verify_staging,
-            self.record_approval,
+            *([self.record_approval] if self.record_approval else []),
+            self.plan_release,
             self.verify_production,
         )
 
@@ -93,8 +102,9 @@ class PipelineProjects(Construct):
             "build-image",
             description="Builds the model's container, pushes it and judges its scan",
             buildspec=buildspecs.step("build_image", exports=["IMAGE_URI"]),
-            variables={"IMAGE_REPOSITORY": repository.repository_name},
+            variables={"IMAGE_REPOSITORY": repository.repository_name, **self._released_version()},
             statements=[
+                permissions.describe_model_packages(self._settings.name),
                 permissions.log_in_to_registry(),
                 permissions.push_images(repository),
                 *(permissions.read_scans(repository) if is_scanned else ()),
@@ -114,6 +124,7 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step("prepare_data", exports=["DATASET_URI", "DATA_VERSION"]),
             variables={**self._job_variables(), "PROCESSING_ROLE_ARN": role.role_arn},
             statements=[
+                permissions.describe_model_packages(settings.name),
                 *self._run_jobs("ProcessingJob", jobs, execution_role=role),
                 permissions.list_objects(foundation.data_bucket, settings.data.prefix),
                 permissions.get_objects(foundation.data_bucket, execution_roles.DATASETS),
@@ -135,6 +146,7 @@ class PipelineProjects(Construct):
             ),
             variables={**self._job_variables(), "TRAINING_ROLE_ARN": role.role_arn},
             statements=[
+                permissions.describe_model_packages(settings.name),
                 *self._run_jobs("TrainingJob", jobs, execution_role=role),
                 permissions.get_objects(foundation.data_bucket, execution_roles.MODELS),
             ],
@@ -172,7 +184,12 @@ class PipelineProjects(Construct):
                     execution_roles.EVALUATIONS,
                     "report.html",
                     "report.md",
+                    "report_facts.json",
                     "model_quality.json",
+                    "challenger.json",
+                    "champion.json",
+                    "comparison.json",
+                    "decision.json",
                 ),
                 *permissions.find_served_model(settings.name, names.PRODUCTION),
                 permissions.describe_model_packages(settings.name),
@@ -192,7 +209,11 @@ class PipelineProjects(Construct):
             buildspec=buildspecs.step(
                 "register_model", exports=["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"], evidence=True
             ),
-            variables={"DATA_BUCKET": bucket.bucket_name, "MODEL_PACKAGE_GROUP": group},
+            variables={
+                "DATA_BUCKET": bucket.bucket_name,
+                "MODEL_PACKAGE_GROUP": group,
+                **self._released_version(),
+            },
             statements=[
                 *permissions.register_models(name),
                 permissions.describe_training_jobs(name),
@@ -217,21 +238,49 @@ class PipelineProjects(Construct):
             minutes=15,
         )
 
-    def _verify(self, construct_id: str, environment: str) -> codebuild.IProject:
-        name = names.endpoint_name(self._settings.name, environment)
+    def _verify(
+        self, construct_id: str, environment: str, *, writes: Sequence[str], requirements: Sequence[str] = ()
+    ) -> codebuild.IProject:
+        name, bucket = names.endpoint_name(self._settings.name, environment), self._foundation.data_bucket
         return self._project(
             construct_id,
             f"verify-{environment}",
             description=f"Calls the {environment} endpoint as its clients will",
-            buildspec=buildspecs.step("verify_endpoint", exports=["SUMMARY"], evidence=True),
-            variables={"ENDPOINT_NAME": name},
+            buildspec=buildspecs.step(
+                "verify_endpoint",
+                exports=["SUMMARY"],
+                requirements=["pipeline_steps/verification/requirements.txt", *requirements],
+                evidence=True,
+            ),
+            variables={"ENDPOINT_NAME": name, "ENVIRONMENT": environment, "DATA_BUCKET": bucket.bucket_name},
             statements=[
                 permissions.allow("sagemaker:InvokeEndpoint", on=names.sagemaker_arn("endpoint", name)),
                 *permissions.find_served_model(self._settings.name, environment),
+                permissions.put_files(bucket, execution_roles.EVALUATIONS, *writes),
+                permissions.encrypt(self._foundation.key),
             ],
             reads=[SOURCE, EVALUATION],
             minutes=60,
         )
+
+    def _plan_release(self) -> codebuild.IProject:
+        name = self._settings.name
+        return self._project(
+            "PlanRelease",
+            "plan-release",
+            description="Decides what production is to serve, and how it gets there",
+            buildspec=buildspecs.step(
+                "plan_release",
+                exports=["MODEL_PACKAGE_ARN", "CHALLENGER_MODEL_PACKAGE_ARN", "STRATEGY", "SUMMARY"],
+            ),
+            variables={"ENDPOINT_NAME": names.endpoint_name(name, names.PRODUCTION)},
+            statements=permissions.find_served_model(name, names.PRODUCTION),
+            minutes=15,
+        )
+
+    def _released_version(self) -> dict[str, str]:
+        """Where a step finds the version that is released again, when one is."""
+        return {"MODEL_PACKAGE_ARN_PREFIX": names.sagemaker_arn("model-package", f"{self._settings.name}/")}
 
     def _run_jobs(self, kind: str, jobs: str, *, execution_role: iam.IRole) -> list[Permission]:
         vpc_config = self._foundation.vpc_config
@@ -242,6 +291,7 @@ class PipelineProjects(Construct):
         return {
             "DATA_BUCKET": foundation.data_bucket.bucket_name,
             "KEY_ARN": foundation.key.key_arn,
+            **self._released_version(),
             **(foundation.vpc_config.variables if foundation.vpc_config else {}),
         }
 

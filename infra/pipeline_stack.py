@@ -4,7 +4,6 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra import names
 from infra.artifact_store import ArtifactStore
 from infra.deployment_role import DeploymentRole
 from infra.foundation_stack import FoundationStack
@@ -12,6 +11,7 @@ from infra.model_pipeline import ModelPipeline
 from infra.pipeline_projects import PipelineProjects
 from infra.pipeline_role import PipelineRole
 from infra.pull_request_builds import PullRequestBuilds
+from infra.rollout_record import RolloutRecord
 from settings import Settings
 
 
@@ -40,8 +40,9 @@ class PipelineStack(Stack):
                 endpoint_role=foundation.execution_roles.endpoint,
                 key=foundation.key,
                 vpc_config=foundation.vpc_config,
+                autoscaled=endpoint.autoscaled_to is not None,
             ).role
-            for environment in names.ENVIRONMENTS
+            for environment, endpoint in settings.endpoints.of_environments().items()
         }
         pipeline_role = PipelineRole(
             self,
@@ -62,6 +63,7 @@ class PipelineStack(Stack):
             role=pipeline_role.role,
             deployment_roles=deployment_roles,
         )
+        RolloutRecord(self, "RolloutRecord", project=settings.name, foundation=foundation)
         if settings.pull_requests != "none":
             PullRequestBuilds(self, "PullRequests", settings=settings, overlay=overlay, foundation=foundation)
         CfnOutput(self, "PipelineName", value=settings.name)

@@ -14,9 +14,20 @@ import pytest
 import yaml
 
 import settings
-from settings import ChampionPolicy, HashSplit, Margin, Settings, SettingsError, TimeSplit, has_local_storage, load
+from settings import (
+    STRATEGIES,
+    ChampionPolicy,
+    HashSplit,
+    Margin,
+    Settings,
+    SettingsError,
+    Strategy,
+    TimeSplit,
+    has_local_storage,
+    load,
+)
 
-ROOT = Path(settings.__file__).parent
+ROOT = Path(settings.__file__).parent.parent
 EXAMPLE = ROOT / "slipway.yaml"
 
 Edit = Callable[[dict[str, Any]], None]
@@ -109,6 +120,7 @@ def test_rows_can_be_split_by_the_hash_of_a_column(document: dict[str, Any], tmp
 def test_what_may_be_left_out_has_a_default(document: dict[str, Any], tmp_path: Path) -> None:
     for key in (
         "source",
+        "release",
         "pull_requests",
         "approval",
         "network",
@@ -188,7 +200,12 @@ def test_the_local_overlay_lays_its_values_over_the_file() -> None:
     assert (local.removal_policy, local.endpoints.production.instance_count) == ("destroy", 1)
     assert local.endpoints.production.instance_type == aws.endpoints.production.instance_type
     assert (aws.container.scan.unsupported, local.container.scan.unsupported) == ("fail", "allow")
-    same = {"removal_policy": "retain", "endpoints": aws.endpoints, "container": aws.container}
+    same = {
+        "removal_policy": "retain",
+        "endpoints": aws.endpoints,
+        "release": aws.release,
+        "container": aws.container,
+    }
     assert local.model_copy(update=same) == aws
 
 
@@ -219,7 +236,8 @@ OVERLAY_FAULTS = {
     ),
     "an unknown key": (
         {"endpoints": {"produktion": {"instance_count": 1}}},
-        "local.endpoints.produktion is not a known key; allowed: staging, production; did you mean production?",
+        "local.endpoints.produktion is not a known key; allowed: staging, production, objectives; "
+        "did you mean production?",
     ),
     "a hyperparameter that the file does not have": (
         {"training": {"hyperparameters": {"tres": 20}}},
@@ -234,7 +252,7 @@ OVERLAY_FAULTS = {
     "an overlay in the overlay": (
         {"local": {}},
         "local.local is not a known key; allowed: name, source, data, container, processing, training, evaluation, "
-        "endpoints, pull_requests, approval, network, permissions_boundary, removal_policy, tags",
+        "endpoints, release, pull_requests, approval, network, permissions_boundary, removal_policy, tags",
     ),
     "another kind of value": ({"data": 5}, "local.data must be a mapping of keys to values, got 5"),
     "no mapping": ([1], "local must be a mapping of keys to values, got [1]"),
@@ -283,8 +301,8 @@ def test_a_margin_is_in_units_of_the_metric_or_a_share_of_its_value(
 # --- Faults of values
 
 TOP_LEVEL_KEYS = (
-    "name, source, data, container, processing, training, evaluation, endpoints, pull_requests, approval, "
-    "network, permissions_boundary, removal_policy, tags, local"
+    "name, source, data, container, processing, training, evaluation, endpoints, release, pull_requests, "
+    "approval, network, permissions_boundary, removal_policy, tags, local"
 )
 NAME_RULE = "lower-case letters, digits and single hyphens, beginning with a letter"
 TEXT = "text (in quotes where YAML takes it for something else)"
@@ -322,7 +340,7 @@ FAULTS = [
     (
         "data.prefix",
         "models/mine/",
-        "data.prefix must not lie under datasets/, models/, evaluations/, which the pipeline writes, "
+        "data.prefix must not lie under datasets/, models/, evaluations/, captures/, which Slipway writes, "
         'got "models/mine/"',
     ),
     ("data.split.by", "random", 'data.split.by must be time or hash, got "random"'),
@@ -480,6 +498,75 @@ FAULTS = [
     ("evaluation.slices.minimum_records", 1, "evaluation.slices.minimum_records must be 2 or more, got 1"),
     ("pull_requests", "all", 'pull_requests must be none, tests or sample, got "all"'),
     ("endpoints.production.instance_count", 0, "endpoints.production.instance_count must be 1 or more, got 0"),
+    (
+        "endpoints.production.max_instance_count",
+        1,
+        "endpoints.production.max_instance_count must not be less than instance_count, which is 2, got 1",
+    ),
+    (
+        "endpoints.production",
+        {"instance_type": "ml.t2.medium", "instance_count": 1, "max_instance_count": 2},
+        "endpoints.production.max_instance_count must be that of instance_count: SageMaker does not scale burstable "
+        "instances, ml.t2.medium",
+    ),
+    (
+        "endpoints.production.max_instance_count",
+        "4",
+        'endpoints.production.max_instance_count must be a whole number, got "4"',
+    ),
+    ("endpoints.production.capture_percent", 101, "endpoints.production.capture_percent must be 100 or less, got 101"),
+    (
+        "endpoints.objectives.requests_per_second",
+        0,
+        "endpoints.objectives.requests_per_second must be 1 or more, got 0",
+    ),
+    ("release.promotion", "auto", 'release.promotion must be manual or automatic, got "auto"'),
+    ("release.approval_expires_hours", 1441, "release.approval_expires_hours must be 1440 or less, got 1441"),
+    (
+        "release.strategy",
+        "blue_green",
+        'release.strategy must be all_at_once, canary, linear, ab_test or shadow, got "blue_green"',
+    ),
+    ("release.step_percent", 51, "release.step_percent must be 50 or less, got 51"),
+    (
+        "release",
+        {"strategy": "linear", "step_percent": 9},
+        "release.step_percent must be 10 or more for linear, got 9",
+    ),
+    (
+        "release.step_seconds",
+        59,
+        "release.step_seconds must be 60 or more, which is rollback_on.period_seconds, or no alarm would see a step, "
+        "got 59",
+    ),
+    (
+        "release.termination_wait_seconds",
+        59,
+        "release.termination_wait_seconds must be 60 or more, which is rollback_on.period_seconds, or no alarm would "
+        "see a step, got 59",
+    ),
+    (
+        "release",
+        {"strategy": "linear", "step_percent": 10, "step_seconds": 2601, "termination_wait_seconds": 3600},
+        "release.step_seconds must be less: with termination_wait_seconds, a linear rollout waits for 27009 seconds in "
+        "all, and SageMaker allows 27000",
+    ),
+    (
+        "release",
+        {"strategy": "ab_test", "challenger_percent": 100},
+        "release.challenger_percent must be 99 or less for an ab_test, or the champion would serve nobody",
+    ),
+    ("release.rollback_on.p99_ms", 0, "release.rollback_on.p99_ms must be 1 or more, got 0"),
+    (
+        "release.rollback_on.server_error_percent",
+        101,
+        "release.rollback_on.server_error_percent must be 100 or less, got 101",
+    ),
+    (
+        "release.rollback_on.period_seconds",
+        90,
+        "release.rollback_on.period_seconds must be 10, 30 or a multiple of 60, got 90",
+    ),
     ("endpoints.production", "big", 'endpoints.production must be a mapping of keys to values, got "big"'),
     ("approval.notify", ["a@b.org", "nobody"], 'approval.notify[1] must be an e-mail address, got "nobody"'),
     ("approval.notify", ["a@b.org", "a@b.org"], 'approval.notify[1] repeats "a@b.org"'),
@@ -568,7 +655,20 @@ def test_a_fault_says_where_it_is_what_is_allowed_and_what_is_there(
         ("evaluation.slices", {"by": [{"column": "two words", "bands": [0.5]}], "minimum_records": 2}),
         ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0.5, "at_most": 0.5}),
         ("evaluation.limits.0", {"metric": "roc_auc", "at_least": 0}),
-        ("endpoints.production.instance_count", 1),
+        ("endpoints.staging.instance_count", 1),
+        ("endpoints.staging", {"instance_type": "ml.t2.medium", "instance_count": 2, "max_instance_count": 2}),
+        ("endpoints.production.max_instance_count", 3),
+        ("endpoints.production.capture_percent", 100),
+        ("release.approval_expires_hours", 1440),
+        ("release.step_percent", 1),
+        ("release.step_seconds", 60),
+        ("release.termination_wait_seconds", 60),
+        ("release", {"strategy": "linear", "step_percent": 10, "step_seconds": 2600, "termination_wait_seconds": 3600}),
+        ("release", {"strategy": "ab_test", "challenger_percent": 99}),
+        ("release", {"strategy": "shadow", "challenger_percent": 100}),
+        ("release.rollback_on", {"period_seconds": 10}),
+        ("release.rollback_on", {"period_seconds": 30}),
+        ("release.rollback_on", {"period_seconds": 240, "server_error_percent": 0}),
         ("data.prefix", "incoming/year=2013/"),
         ("approval.notify", ["first.last+models@mail.example.co.uk"]),
         ("network", vpc()),
@@ -692,6 +792,52 @@ def test_all_faults_are_told_at_once_with_the_files_name(document: dict[str, Any
         'slipway.yaml: removal_policy must be retain or destroy, got "keep"',
         "slipway.yaml: local.endpoints.staging.instance_count must be 1 or more, got 0",
     ]
+
+
+@pytest.mark.parametrize(("strategy", "accepted"), [("canary", False), ("linear", False), ("all_at_once", True)])
+def test_traffic_is_not_shifted_in_steps_where_sagemaker_cannot(
+    document: dict[str, Any], faults: Callable[..., list[str]], strategy: str, accepted: bool
+) -> None:
+    document["local"] = {}
+    document["endpoints"]["production"]["instance_type"] = "ml.inf1.xlarge"
+    document["release"]["strategy"] = strategy
+
+    expected = (
+        "release.strategy must be all_at_once, ab_test or shadow: SageMaker shifts no traffic in steps on instances of "
+        f"type ml.inf1.xlarge, got {strategy}"
+    )
+    assert faults(document) == ([] if accepted else [expected])
+
+
+def test_a_release_may_name_a_strategy_that_the_file_could_not_have(document: dict[str, Any], tmp_path: Path) -> None:
+    document["release"]["step_percent"] = 5
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    release = load(tmp_path / "slipway.yaml").release
+
+    assert [strategy for strategy in STRATEGIES if release.faults(strategy, "ml.m5.large")] == ["linear"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "seconds"), [("all_at_once", 60), ("canary", 360), ("linear", 960), ("ab_test", 0), ("shadow", 0)]
+)
+def test_a_rollout_waits_after_each_of_its_steps_and_before_the_old_instances_end(
+    document: dict[str, Any], tmp_path: Path, strategy: Strategy, seconds: int
+) -> None:
+    document["release"] |= {"step_percent": 30, "step_seconds": 300, "termination_wait_seconds": 60}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    assert load(tmp_path / "slipway.yaml").release.waiting_seconds(strategy) == seconds
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, None), (2, None), (3, 3)])
+def test_an_endpoint_scales_when_it_may_have_more_instances_than_it_begins_with(
+    document: dict[str, Any], tmp_path: Path, most: int | None, expected: int | None
+) -> None:
+    document["endpoints"]["production"] |= {"instance_count": 2, "max_instance_count": most}
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    assert load(tmp_path / "slipway.yaml").endpoints.production.autoscaled_to == expected
 
 
 # --- Faults of the file

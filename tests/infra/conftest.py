@@ -67,6 +67,15 @@ def in_the_teams_vpc(example: settings.Settings, synthesize: Callable[..., Deplo
 
 
 @pytest.fixture(scope="session")
+def eager(example: settings.Settings, synthesize: Callable[..., Deployment]) -> Deployment:
+    """A project that asks nobody, follows its calls with instances and records half of them."""
+    document = json.loads(example.model_dump_json())
+    document["endpoints"]["production"] |= {"max_instance_count": 5, "capture_percent": 50}
+    document["release"] |= {"promotion": "automatic", "strategy": "linear", "step_percent": 25}
+    return synthesize(settings.Settings.model_validate(document))
+
+
+@pytest.fixture(scope="session")
 def customized(synthesize: Callable[..., Deployment]) -> Deployment:
     """The templates of a project in which everything that settings can change is changed."""
     document = json.loads(settings.load(ROOT / "slipway.yaml").model_dump_json())
@@ -79,4 +88,5 @@ def customized(synthesize: Callable[..., Deployment]) -> Deployment:
     document["approval"]["notify"] = ["ann@example.org", "bob@example.org"]
     document["tags"] = {"cost-center": "42"}
     document["endpoints"]["production"] = {"instance_type": "ml.g5.xlarge", "instance_count": 3}
+    document["release"] |= {"step_percent": 5, "approval_expires_hours": 24}
     return synthesize(settings.Settings.model_validate(document))

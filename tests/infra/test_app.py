@@ -35,10 +35,11 @@ def test_python_app_py_alone_makes_the_templates_of_the_overlay_asked_for(
 
 
 def test_faults_of_the_settings_are_told_without_a_traceback(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "infra", tmp_path / "infra")
-    for name in ("app.py", "settings.py", "cdk.json"):
+    for name in ("infra", "settings"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("app.py", "cdk.json"):
         shutil.copy(ROOT / name, tmp_path)
-    faulty = (ROOT / "slipway.yaml").read_text().replace("instance_count: 2", "instance_count: 0")
+    faulty = (ROOT / "slipway.yaml").read_text().replace(" instance_count: 2", " instance_count: 0")
     (tmp_path / "slipway.yaml").write_text(faulty)
 
     done = run_app(tmp_path, tmp_path / "assembly")
@@ -63,7 +64,19 @@ def test_the_overlay_changes_values_and_neither_resources_nor_grants(
         for place in differences(deployment.templates[name], local_deployment.templates[name], name)
     }
 
-    assert changed == {"DeletionPolicy", "UpdateReplacePolicy", "EmptyOnDelete", "Value", "InitialInstanceCount"}
+    assert changed == {
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "EmptyOnDelete",
+        "Value",
+        "InitialInstanceCount",
+        "EnableEnhancedMetrics",
+        "MetricPublishFrequencyInSeconds",
+        "Period",
+        "WaitIntervalInSeconds",
+        "TerminationWaitInSeconds",
+        "MaximumExecutionTimeoutInSeconds",
+    }
 
 
 def differences(one: Any, other: Any, place: str) -> Iterator[str]:
@@ -108,7 +121,7 @@ def test_every_role_is_bounded_where_the_settings_say_so(
     deployment: Deployment = request.getfixturevalue(fixture)
     roles = [one for name in deployment.templates for one in deployment.resources(name, "AWS::IAM::Role").values()]
 
-    assert len(roles) == len(deployment.resources("pipeline", "AWS::CodeBuild::Project")) + 9
+    assert len(roles) == len(deployment.resources("pipeline", "AWS::CodeBuild::Project")) + 10
     assert {role["Properties"].get("PermissionsBoundary") for role in roles} == {boundary}
 
 

@@ -55,8 +55,33 @@ def test_the_stages_and_the_order_of_their_actions_are_those_of_the_design(pipel
         "Train": [(1, "PrepareData"), (2, "TrainModel"), (3, "EvaluateModel"), (4, "RegisterModel")],
         "Staging": [(1, "Deploy"), (2, "Verify")],
         "Approve": [(1, "Approve")],
-        "Production": [(1, "RecordApproval"), (2, "Deploy"), (3, "Verify")],
+        "Production": [(1, "RecordApproval"), (2, "PlanRelease"), (3, "Deploy"), (4, "Verify")],
     }
+
+
+def test_where_promotion_is_automatic_nobody_is_asked_and_no_approval_is_recorded(eager: Deployment) -> None:
+    stages = {
+        stage["Name"]: [(action["RunOrder"], action["Name"]) for action in stage["Actions"]]
+        for stage in eager.properties("pipeline", PIPELINE, "Pipeline")["Stages"]
+    }
+
+    assert list(stages) == ["Source", "Test", "Build", "Train", "Staging", "Production"]
+    assert stages["Production"] == [(1, "PlanRelease"), (2, "Deploy"), (3, "Verify")]
+    assert "ProjectsRecordApprovalProject" not in eager.resources("pipeline", "AWS::CodeBuild::Project")
+
+
+def test_an_execution_may_name_a_version_to_release_again_and_a_strategy(pipeline: dict[str, Any]) -> None:
+    assert [(one["Name"], one["DefaultValue"]) for one in pipeline["Variables"]] == [
+        ("ModelPackageVersion", "new"),
+        ("Strategy", "settings"),
+    ]
+
+
+def test_an_approval_that_nobody_gives_expires(deployment: Deployment, customized: Deployment) -> None:
+    for one, minutes in ((deployment, 168 * 60), (customized, 24 * 60)):
+        stages = {stage["Name"]: stage for stage in one.properties("pipeline", PIPELINE, "Pipeline")["Stages"]}
+        (approve,) = stages["Approve"]["Actions"]
+        assert approve["TimeoutInMinutes"] == minutes
 
 
 def test_all_actions_run_as_the_pipelines_one_role(pipeline: dict[str, Any], actions: dict[str, Any]) -> None:
@@ -75,6 +100,7 @@ def test_actions_export_their_variables_under_the_agreed_namespaces(actions: dic
         "Train.RegisterModel": "RegisterModel",
         "Staging.Verify": "VerifyStaging",
         "Production.RecordApproval": "RecordApproval",
+        "Production.PlanRelease": "PlanRelease",
         "Production.Verify": "VerifyProduction",
     }
 
@@ -102,6 +128,7 @@ def test_a_push_to_the_branch_of_the_settings_starts_the_pipeline(customized: De
 
 
 EXECUTION = {"EXECUTION_ID": "#{codepipeline.PipelineExecutionId}", "COMMIT_ID": "#{Source.CommitId}"}
+RELEASED = {"RELEASED_VERSION": "#{variables.ModelPackageVersion}"}
 IMAGE = {"IMAGE_URI": "#{BuildImage.IMAGE_URI}"}
 DATASET = {"DATASET_URI": "#{PrepareData.DATASET_URI}"}
 MODEL = {"MODEL_DATA_URI": "#{TrainModel.MODEL_DATA_URI}", "MODEL_SHA256": "#{TrainModel.MODEL_SHA256}"}
@@ -110,24 +137,32 @@ LINEAGE = {
     "TRAINING_JOB_NAME": "#{TrainModel.TRAINING_JOB_NAME}",
 }
 ARCHIVE = {"MODEL_ARCHIVE_SHA256": "#{TrainModel.MODEL_ARCHIVE_SHA256}"}
+PLANNED = {
+    name: f"#{{PlanRelease.{name}}}" for name in ("MODEL_PACKAGE_ARN", "CHALLENGER_MODEL_PACKAGE_ARN", "STRATEGY")
+}
 PACKAGE = {"MODEL_PACKAGE_ARN": "#{RegisterModel.MODEL_PACKAGE_ARN}"}
 
 
 @pytest.mark.parametrize(
     ("action", "expected"),
     {
-        "Build.BuildImage": {},
-        "Train.PrepareData": IMAGE,
-        "Train.TrainModel": IMAGE | DATASET,
-        "Train.EvaluateModel": IMAGE | DATASET | MODEL | LINEAGE,
-        "Train.RegisterModel": IMAGE | DATASET | MODEL | LINEAGE | ARCHIVE,
+        "Build.BuildImage": RELEASED,
+        "Train.PrepareData": RELEASED | IMAGE,
+        "Train.TrainModel": RELEASED | IMAGE | DATASET,
+        "Train.EvaluateModel": RELEASED | IMAGE | DATASET | MODEL | LINEAGE,
+        "Train.RegisterModel": RELEASED | IMAGE | DATASET | MODEL | LINEAGE | ARCHIVE,
         "Staging.Verify": PACKAGE,
         "Production.RecordApproval": PACKAGE,
-        "Production.Verify": PACKAGE,
+        "Production.PlanRelease": PACKAGE | {"STRATEGY": "#{variables.Strategy}"},
+        "Production.Verify": PLANNED,
     }.items(),
 )
 def test_values_flow_forward_as_variables(actions: dict[str, Any], action: str, expected: dict[str, str]) -> None:
     assert variables(actions[action]) == EXECUTION | expected
+
+
+def test_the_tests_know_whether_a_version_is_released_again(actions: dict[str, Any]) -> None:
+    assert variables(actions["Test.Test"]) == RELEASED
 
 
 @pytest.mark.parametrize(
@@ -145,6 +180,7 @@ def test_values_flow_forward_as_variables(actions: dict[str, Any], action: str, 
         ("Staging.Verify", ["Source", "Evaluation"], []),
         ("Approve.Approve", [], []),
         ("Production.RecordApproval", ["Source"], []),
+        ("Production.PlanRelease", ["Source"], []),
         ("Production.Deploy", ["Templates"], []),
         ("Production.Verify", ["Source", "Evaluation"], []),
     ],
@@ -158,15 +194,28 @@ def test_documents_travel_as_artifacts(
         assert actions[action]["Configuration"]["PrimarySource"] == "Source"
 
 
-@pytest.mark.parametrize(("environment", "mode"), [("staging", "REPLACE_ON_FAILURE"), ("production", "CREATE_UPDATE")])
-def test_cloudformation_deploys_the_commits_own_template_with_the_model_package_alone(
-    actions: dict[str, Any], environment: str, mode: str
+@pytest.mark.parametrize(
+    ("environment", "mode", "parameters"),
+    [
+        ("staging", "REPLACE_ON_FAILURE", {"ModelPackageArn": "#{RegisterModel.MODEL_PACKAGE_ARN}"}),
+        (
+            "production",
+            "CREATE_UPDATE",
+            {
+                "ModelPackageArn": "#{PlanRelease.MODEL_PACKAGE_ARN}",
+                "ChallengerModelPackageArn": "#{PlanRelease.CHALLENGER_MODEL_PACKAGE_ARN}",
+                "Strategy": "#{PlanRelease.STRATEGY}",
+            },
+        ),
+    ],
+)
+def test_cloudformation_deploys_the_commits_own_template_with_what_is_released(
+    actions: dict[str, Any], deployment: Deployment, environment: str, mode: str, parameters: dict[str, str]
 ) -> None:
     configuration = dict(actions[f"{environment.capitalize()}.Deploy"]["Configuration"])
 
-    assert json.loads(configuration.pop("ParameterOverrides")) == {
-        "ModelPackageArn": "#{RegisterModel.MODEL_PACKAGE_ARN}"
-    }
+    assert json.loads(configuration.pop("ParameterOverrides")) == parameters
+    assert parameters.keys() <= deployment.templates[environment]["Parameters"].keys()
     assert configuration == {
         "ActionMode": mode,
         "StackName": f"flight-delays-{environment}",

@@ -36,7 +36,24 @@ APPROVED_FOR_PRODUCTION = {
     },
     "Null": {"sagemaker:ModelApprovalStatus": "true"},
 }
-REPORTS = ("report.html", "report.md", "model_quality.json")
+NOTED_IN_METADATA_ALONE = {
+    "Null": {
+        "sagemaker:CustomerMetadataPropertiesToRemove": "true",
+        "sagemaker:ModelApprovalStatus": "true",
+        "sagemaker:ModelLifeCycle:Stage": "true",
+        "sagemaker:ModelLifeCycle:StageStatus": "true",
+    }
+}
+REPORTS = (
+    "report.html",
+    "report.md",
+    "report_facts.json",
+    "model_quality.json",
+    "challenger.json",
+    "champion.json",
+    "comparison.json",
+    "decision.json",
+)
 SAGEMAKER_METRICS = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
 DECRYPT = on(KEY, "kms:Decrypt")
 ENCRYPT = on(KEY, "kms:Decrypt", "kms:GenerateDataKey")
@@ -116,6 +133,12 @@ def generated(kind: str, environment: str) -> list[str]:
     return [f"{SAGEMAKER}:{kind}/{name}" for name in (f"flight-delays-{environment}-*", f"flightdelays{environment}*")]
 
 
+def alarms(environment: str) -> list[str]:
+    """The ARNs of an environment's alarms."""
+    place = f"arn:aws:cloudwatch:{ACCOUNT}:alarm:flight-delays-{environment}"
+    return [f"{place}-{name}" for name in ("server-errors", "refused", "latency")]
+
+
 def looking_up(environment: str) -> set[str]:
     """What is needed to find the model package that an endpoint serves."""
     return (
@@ -145,20 +168,23 @@ FOUNDATION_ROLES = {
     "ExecutionRolesEndpoint": reading("models/")
     | DECRYPT
     | container("/aws/sagemaker/Endpoints/flight-delays-staging", "*")
-    | container("/aws/sagemaker/Endpoints/flight-delays-production", "*"),
+    | container("/aws/sagemaker/Endpoints/flight-delays-production", "*")
+    | on([*alarms("staging"), *alarms("production")], "cloudwatch:DescribeAlarms"),
 }
 
 BUILD_ROLES = {
     "ProjectsTestRole": build("Test") | reports("flight-delays-test"),
     "ProjectsSynthRole": build("Synth", writes=("Templates",)),
-    "ProjectsBuildImageRole": build("BuildImage") | PUSH | SCANS,
+    "ProjectsBuildImageRole": build("BuildImage") | PUSH | SCANS | on(VERSIONS, "sagemaker:DescribeModelPackage"),
     "ProjectsPrepareDataRole": build("PrepareData")
     | jobs("ProcessingJob", "processing-job", PROCESSING_LOGS, "flight-delays-prepare-*", PROCESSING_ROLE)
     | listing("raw/")
-    | reading("datasets/"),
+    | reading("datasets/")
+    | on(VERSIONS, "sagemaker:DescribeModelPackage"),
     "ProjectsTrainModelRole": build("TrainModel")
     | jobs("TrainingJob", "training-job", TRAINING_LOGS, "flight-delays-train-*", TRAINING_ROLE)
-    | reading("models/"),
+    | reading("models/")
+    | on(VERSIONS, "sagemaker:DescribeModelPackage"),
     "ProjectsEvaluateModelRole": build("EvaluateModel", writes=("Evaluation",))
     | jobs("ProcessingJob", "processing-job", PROCESSING_LOGS, "flight-delays-evaluate-*", PROCESSING_ROLE)
     | reading("evaluations/")
@@ -181,13 +207,19 @@ BUILD_ROLES = {
         "codepipeline:ListActionExecutions",
     )
     | on(VERSIONS, "sagemaker:UpdateModelPackage", condition=APPROVED_FOR_PRODUCTION),
+    "ProjectsPlanReleaseRole": build("PlanRelease") | looking_up("production"),
     **{
         f"ProjectsVerify{environment.capitalize()}Role": build(
             f"Verify{environment.capitalize()}", reads=("Source", "Evaluation")
         )
         | on(f"{SAGEMAKER}:endpoint/flight-delays-{environment}", "sagemaker:InvokeEndpoint")
         | looking_up(environment)
-        for environment in ("staging", "production")
+        | on([f"{DATA}/evaluations/*/{name}" for name in written], "s3:PutObject")
+        | ENCRYPT
+        for environment, written in (
+            ("staging", ("staging/verification.json", "report.html", "report.md")),
+            ("production", ("production/verification.json",)),
+        )
     },
 }
 
@@ -211,6 +243,59 @@ def deploying(environment: str) -> set[str]:
         | on(VERSIONS, "sagemaker:DescribeModelPackage")
         | on(ENDPOINT_ROLE, "iam:PassRole", condition=FOR_SAGEMAKER)
         | VOLUMES
+        | on(
+            alarms(environment),
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
+        )
+        | on(
+            f"arn:aws:cloudwatch::111122223333:dashboard/flight-delays-{environment}",
+            "cloudwatch:DeleteDashboards",
+            "cloudwatch:GetDashboard",
+            "cloudwatch:PutDashboard",
+        )
+    )
+
+
+def scaling(environment: str) -> set[str]:
+    """What is needed where an endpoint's instances follow its calls."""
+    of_variants = {
+        "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+        "application-autoscaling:service-namespace": "sagemaker",
+    }
+    endpoint, service = f"flight-delays-{environment}", "sagemaker.application-autoscaling.amazonaws.com"
+    return (
+        on(
+            f"arn:aws:application-autoscaling:{ACCOUNT}:scalable-target/*",
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+            condition={"StringEquals": of_variants},
+        )
+        | on(
+            "*",
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingActivities",
+            "application-autoscaling:DescribeScalingPolicies",
+        )
+        | on(
+            f"arn:aws:cloudwatch:{ACCOUNT}:alarm:TargetTracking-endpoint/{endpoint}/variant/AllTraffic-*",
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:PutMetricAlarm",
+        )
+        | on(f"{SAGEMAKER}:endpoint/{endpoint}", "sagemaker:UpdateEndpointWeightsAndCapacities")
+        | on(
+            f"arn:aws:iam::111122223333:role/aws-service-role/{service}/"
+            "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+            "iam:CreateServiceLinkedRole",
+            condition={"StringEquals": {"iam:AWSServiceName": service}},
+        )
     )
 
 
@@ -224,6 +309,7 @@ PROJECTS = (
     "RegisterModel",
     "VerifyStaging",
     "RecordApproval",
+    "PlanRelease",
     "VerifyProduction",
 )
 PROJECT_NAMES = {name: f"flight-delays-{re.sub('(?<!^)(?=[A-Z])', '-', name).lower()}" for name in PROJECTS}
@@ -284,6 +370,14 @@ PULL_REQUEST_ROLES = {
     "PullRequestsStartRole": on("<PullRequestsProject.Arn>", "codebuild:StartBuild"),
 }
 
+ROLLOUT_ROLES = {
+    "RolloutRecordRole": on("<RolloutRecordLog.Arn>", "logs:CreateLogStream", "logs:PutLogEvents")
+    | on(f"arn:aws:codepipeline:{ACCOUNT}:flight-delays", "codepipeline:ListActionExecutions")
+    | on(alarms("production"), "cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms")
+    | on(VERSIONS, "sagemaker:UpdateModelPackage", condition=NOTED_IN_METADATA_ALONE),
+    "RolloutRecordStartRole": on("<RolloutRecordProject.Arn>", "codebuild:StartBuild"),
+}
+
 ROLES = {
     **{("foundation", role): grants for role, grants in FOUNDATION_ROLES.items()},
     **{("pipeline", role): grants for role, grants in BUILD_ROLES.items()},
@@ -292,6 +386,7 @@ ROLES = {
     ("pipeline", "PipelineRole"): PIPELINE_ROLE,
     ("pipeline", "PipelinePushRole"): PUSH_ROLE,
     **{("pipeline", role): grants for role, grants in PULL_REQUEST_ROLES.items()},
+    **{("pipeline", role): grants for role, grants in ROLLOUT_ROLES.items()},
 }
 
 IN_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
@@ -326,6 +421,12 @@ TRUST = {
     ),
     "PullRequestsStartRole": trusted(
         "events.amazonaws.com", acting_for(f"arn:aws:events:{ACCOUNT}:rule/flight-delays-pull-request")
+    ),
+    "RolloutRecordRole": trusted(
+        "codebuild.amazonaws.com", acting_for(f"arn:aws:codebuild:{ACCOUNT}:project/flight-delays-record-rollout")
+    ),
+    "RolloutRecordStartRole": trusted(
+        "events.amazonaws.com", acting_for(f"arn:aws:events:{ACCOUNT}:rule/flight-delays-record-rollout")
     ),
     # One session name: CodeCommit takes a comment's changes from its author alone, and a build has a name of its own.
     "PullRequestsCommentRole": {
@@ -404,14 +505,14 @@ def test_roles_are_passed_to_one_service_only(deployment: Deployment) -> None:
         assert list(statement["Condition"]["StringEquals"]) == ["iam:PassedToService"]
 
 
-def test_only_the_record_of_an_approval_changes_a_registered_version(deployment: Deployment) -> None:
+def test_only_the_records_of_approval_and_rollout_change_a_registered_version(deployment: Deployment) -> None:
     changing = [
         place
         for place, one in deployment.statements()
         if {"sagemaker:UpdateModelPackage", "sagemaker:DeleteModelPackage"} & set(as_list(one["Action"]))
     ]
 
-    assert changing == ["pipeline ProjectsRecordApprovalRole"]
+    assert changing == ["pipeline ProjectsRecordApprovalRole", "pipeline RolloutRecordRole"]
 
 
 def test_what_goes_to_staging_cannot_touch_what_production_serves(deployment: Deployment) -> None:
@@ -513,6 +614,27 @@ def test_scans_are_not_granted_where_no_finding_fails_a_build(deployment: Deploy
 
     assert [grant for grant in with_scans if "Scan" in grant or "inspector2" in grant]
     assert not [grant for grant in without if "Scan" in grant or "inspector2" in grant]
+
+
+def test_an_endpoint_that_follows_its_calls_needs_autoscaling_and_the_other_one_not(eager: Deployment) -> None:
+    staging, production = (eager.grants("pipeline", f"{name}DeploymentRole") for name in ("Staging", "Production"))
+
+    assert staging == ROLES["pipeline", "StagingDeploymentRole"]
+    assert production == ROLES["pipeline", "ProductionDeploymentRole"] | scaling("production")
+
+
+def test_calls_are_written_where_they_are_recorded_and_nowhere_else(eager: Deployment) -> None:
+    expected = on(f"{DATA}/captures/*", "s3:PutObject") | on(KEY, "kms:GenerateDataKey")
+
+    assert eager.grants("foundation", "ExecutionRolesEndpoint") == FOUNDATION_ROLES["ExecutionRolesEndpoint"] | expected
+
+
+def test_where_nobody_approves_no_role_records_an_approval(eager: Deployment) -> None:
+    roles = eager.resources("pipeline", "AWS::IAM::Role")
+    starts = eager.grants("pipeline", "PipelineRole")
+
+    assert "ProjectsRecordApprovalRole" not in roles
+    assert not [grant for grant in starts if "RecordApproval" in grant]
 
 
 def test_grants_follow_the_settings(customized: Deployment) -> None:

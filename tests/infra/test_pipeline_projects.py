@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ NAMES = {
     "RegisterModel": "flight-delays-register-model",
     "VerifyStaging": "flight-delays-verify-staging",
     "RecordApproval": "flight-delays-record-approval",
+    "PlanRelease": "flight-delays-plan-release",
     "VerifyProduction": "flight-delays-verify-production",
 }
 STEPS = {
@@ -31,12 +33,16 @@ STEPS = {
     "EvaluateModel": ("evaluate_model", ["VERDICT", "SUMMARY", "APPROVAL_TEXT"]),
     "RegisterModel": ("register_model", ["MODEL_PACKAGE_ARN", "MODEL_PACKAGE_VERSION"]),
     "VerifyStaging": ("verify_endpoint", ["SUMMARY"]),
+    "PlanRelease": ("plan_release", ["MODEL_PACKAGE_ARN", "CHALLENGER_MODEL_PACKAGE_ARN", "STRATEGY", "SUMMARY"]),
     "VerifyProduction": ("verify_endpoint", ["SUMMARY"]),
 }
 
 
 REQUIREMENTS = {
     "EvaluateModel": "-r pipeline_steps/requirements.txt -r pipeline_steps/report/requirements.txt",
+    "VerifyStaging": "-r pipeline_steps/requirements.txt -r pipeline_steps/verification/requirements.txt "
+    "-r pipeline_steps/report/requirements.txt",
+    "VerifyProduction": "-r pipeline_steps/requirements.txt -r pipeline_steps/verification/requirements.txt",
 }
 
 
@@ -61,7 +67,7 @@ def buildspec(deployment: Deployment, name: str) -> dict[str, Any]:
 def test_there_is_a_project_for_each_build_and_no_other(deployment: Deployment) -> None:
     found = {one["Properties"]["Name"] for one in deployment.resources("pipeline", PROJECT).values()}
 
-    assert found == {*NAMES.values(), "flight-delays-pull-request"}
+    assert found == {*NAMES.values(), "flight-delays-pull-request", "flight-delays-record-rollout"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,7 +100,8 @@ def test_a_projects_log_has_its_own_encrypted_group_that_forgets_and_goes_with_t
     assert log["DeletionPolicy"] == "Delete"
 
 
-DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
+VERSION = {"MODEL_PACKAGE_ARN_PREFIX": "arn:aws:sagemaker:eu-west-1:111122223333:model-package/flight-delays/"}
+DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>", **VERSION}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
     {
         "Test": {},
         "Synth": {},
-        "BuildImage": {"IMAGE_REPOSITORY": "<ImageRepository>"},
+        "BuildImage": {"IMAGE_REPOSITORY": "<ImageRepository>", **VERSION},
         "PrepareData": {**DATA, "PROCESSING_ROLE_ARN": "<ExecutionRolesProcessing.Arn>"},
         "TrainModel": {**DATA, "TRAINING_ROLE_ARN": "<ExecutionRolesTraining.Arn>"},
         "EvaluateModel": {
@@ -111,10 +118,19 @@ DATA = {"DATA_BUCKET": "<DataBucket>", "KEY_ARN": "<Key.Arn>"}
             "PRODUCTION_ENDPOINT": "flight-delays-production",
             "DOCUMENTS_DIR": "evaluation",
         },
-        "RegisterModel": {"DATA_BUCKET": "<DataBucket>", "MODEL_PACKAGE_GROUP": "flight-delays"},
-        "VerifyStaging": {"ENDPOINT_NAME": "flight-delays-staging"},
+        "RegisterModel": {"DATA_BUCKET": "<DataBucket>", "MODEL_PACKAGE_GROUP": "flight-delays", **VERSION},
+        "VerifyStaging": {
+            "ENDPOINT_NAME": "flight-delays-staging",
+            "ENVIRONMENT": "staging",
+            "DATA_BUCKET": "<DataBucket>",
+        },
+        "PlanRelease": {"ENDPOINT_NAME": "flight-delays-production"},
         "RecordApproval": {"PIPELINE_NAME": "flight-delays", "APPROVAL_NOTE": buildspecs.APPROVAL_NOTE},
-        "VerifyProduction": {"ENDPOINT_NAME": "flight-delays-production"},
+        "VerifyProduction": {
+            "ENDPOINT_NAME": "flight-delays-production",
+            "ENVIRONMENT": "production",
+            "DATA_BUCKET": "<DataBucket>",
+        },
     }.items(),
 )
 def test_a_project_is_told_what_does_not_change_from_run_to_run(
@@ -219,16 +235,46 @@ def test_the_tests_and_what_they_cover_become_reports(deployment: Deployment) ->
         "uv pip install --system --quiet --require-hashes "
         "-r model_code/requirements.txt -r tests/model_code/requirements.txt"
     )
-    assert document["phases"]["build"]["commands"] == [
+    assert document["phases"]["build"]["commands"][0] == (
+        'if [ "${RELEASED_VERSION:-new}" = new ]; then '
         'python -m pytest tests/model_code -m "not container" --junitxml=reports/junit.xml '
-        "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml",
-        "SUMMARY=$(python -m tests.model_code.summary reports) && export SUMMARY",
-    ]
+        "--cov=model_code --cov-branch --cov-report=xml:reports/coverage.xml; fi"
+    )
     assert document["env"] == {"exported-variables": ["SUMMARY"]}
     assert document["reports"] == {
         "pytest": {"base-directory": "reports", "files": ["junit.xml"], "file-format": "JUNITXML"},
         "coverage": {"base-directory": "reports", "files": ["coverage.xml"], "file-format": "COBERTURAXML"},
     }
+
+
+@pytest.mark.parametrize(
+    ("version", "exit_code", "summary"),
+    [
+        (None, 0, "the tests ran"),
+        ("new", 0, "the tests ran"),
+        ("new", 1, ""),
+        ("7", 0, "version 7 is released again; its tests ran when it was built"),
+        ("7", 1, "version 7 is released again; its tests ran when it was built"),
+    ],
+)
+def test_a_version_that_is_released_again_is_not_tested_with_the_code_of_another_commit(
+    deployment: Deployment, tmp_path: Path, version: str | None, exit_code: int, summary: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$2" = pytest ] && exit {exit_code}\necho "the tests ran"\n')
+    python.chmod(0o755)
+    commands = buildspec(deployment, "Test")["phases"]["build"]["commands"]
+    told = {"RELEASED_VERSION": version} if version else {}
+
+    done = subprocess.run(
+        ["/bin/sh", "-ec", "\n".join([*commands, 'echo "$SUMMARY"'])],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout.strip(), done.returncode == 0) == (summary, summary != "")
 
 
 def test_the_synth_leaves_the_two_endpoint_templates(deployment: Deployment) -> None:

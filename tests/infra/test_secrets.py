@@ -15,8 +15,10 @@ TEMPLATES = ("foundation", "pipeline", "staging", "production")
 
 # All that builds are told, by their project and by the pipeline: names, places and ids, and one program.
 VARIABLES = {
+    "ALARM_NAMES",
     "APPROVAL_NOTE",
     "COMMENT_ROLE_ARN",
+    "CHALLENGER_MODEL_PACKAGE_ARN",
     "COMMENT_SESSION",
     "COMMIT_ID",
     "DATASET_URI",
@@ -24,6 +26,7 @@ VARIABLES = {
     "DATA_VERSION",
     "DOCUMENTS_DIR",
     "ENDPOINT_NAME",
+    "ENVIRONMENT",
     "EXECUTION_ID",
     "IMAGE_REPOSITORY",
     "IMAGE_URI",
@@ -31,14 +34,18 @@ VARIABLES = {
     "MODEL_ARCHIVE_SHA256",
     "MODEL_DATA_URI",
     "MODEL_PACKAGE_ARN",
+    "MODEL_PACKAGE_ARN_PREFIX",
     "MODEL_PACKAGE_GROUP",
     "MODEL_SHA256",
     "PIPELINE_NAME",
     "PROCESSING_ROLE_ARN",
     "PRODUCTION_ENDPOINT",
     "PULL_REQUESTS",
+    "RELEASED_VERSION",
     "REPOSITORY",
+    "ROLLOUT_NOTE",
     "SLIPWAY_OVERLAY",
+    "STRATEGY",
     "TRAINING_JOB_NAME",
     "TRAINING_ROLE_ARN",
 }
