@@ -7,7 +7,8 @@ from pathlib import Path
 
 def main() -> None:
     try:
-        from slipway.command_line import Surroundings, app  # half a second in which Ctrl-C shall not show a traceback
+        from slipway.command_line import app  # half a second in which Ctrl-C shall not show a traceback
+        from slipway.session import Surroundings
 
         app(obj=Surroundings(os.environ, Path.cwd()), prog_name="slipway")
     except KeyboardInterrupt:

@@ -3,35 +3,31 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.prompt import Confirm, Prompt
 from rich.text import Text
-from typer.core import TyperGroup
-from typer.exceptions import Abort, Exit, TyperException
+from typer.exceptions import Exit
 
 from pipeline_steps.documents import Prediction
 from slipway import down as downing
-from slipway import invocation, logs, project, releases, rendering, reporting, reports, serving
+from slipway import invocation, logs, production_commands, releases, rendering, reports, serving
 from slipway.demo import Demo
-from slipway.errors import InterruptionError, PipelineError, UserError
+from slipway.errors import PipelineError, UserError
 from slipway.executions import Execution
 from slipway.following import follow, newest_execution, view_for, wait_until_taken
 from slipway.git_repository import GitRepository
-from slipway.local_server import DEFAULT_PORT, LocalServer
+from slipway.local_server import DEFAULT_PORT
 from slipway.phases import Phases
 from slipway.pipeline import Pipeline, refuse_long_comment
-from slipway.project import ENVIRONMENTS, Project
+from slipway.project import ENVIRONMENTS
 from slipway.reporting import interruptible
+from slipway.session import DECIDE, EXPERIMENT, FOLLOW, SET_UP, USE, Commands, Session, examples
 from slipway.status import as_document, read_status, show_outcome, show_status
-from slipway.target import NOT_LOCAL, Kind, Target, aws_target, local_target, local_variables, overlay_of
-from slipway.terminal import Terminal
+from slipway.target import NOT_LOCAL, local_variables
 from slipway.up import Deployment, refuse_folder, start_local_cloud
 
 WAITS_FOR_APPROVAL = 3
@@ -39,8 +35,6 @@ WAITS_FOR_APPROVAL = 3
 
 _SAMPLE_RECORDS = 5
 _EXECUTION_HELP = "The beginning of an execution's id; else the newest."
-_EXPERIMENT = "Try out"
-_SET_UP, _FOLLOW, _DECIDE, _USE = "Set up and take down", "Follow the pipeline", "Decide", "Use the model"
 
 
 class TargetName(StrEnum):
@@ -57,69 +51,6 @@ class EndpointName(StrEnum):
     PRODUCTION = "production"
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a command finds around it; the only place that knows the environment is `__main__.py`."""
-
-    environment: Mapping[str, str]
-    folder: Path
-
-
-@dataclass
-class Session:
-    """What the commands need, made when it is first asked for."""
-
-    kind: Kind
-    surroundings: Surroundings
-
-    def __post_init__(self) -> None:
-        self.console = Terminal()
-        self.errors = Terminal(stderr=True)
-
-    @cached_property
-    def project(self) -> Project:
-        return project.load(self.surroundings.folder, overlay_of(self.kind))
-
-    @cached_property
-    def server(self) -> LocalServer:
-        return LocalServer(self.project.root, self.project.state_dir / "local-cloud")
-
-    @cached_property
-    def target(self) -> Target:
-        """The AWS that is spoken to; on a real one, a line says which."""
-        environment = self.surroundings.environment
-        if self.kind == "local":
-            return local_target(self.server.require(), environment)
-        target = aws_target(environment)
-        self.errors.print(Text(target.place, "dim"), soft_wrap=True)
-        return target
-
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        return Pipeline(self.target.client("codepipeline"), self.project.name)
-
-    def say(self, line: str) -> None:
-        """Print a line that is not ours, as it is."""
-        self.console.print(Text(line), soft_wrap=True)
-
-
-class Commands(TyperGroup):
-    """The commands, with every error in one clear message."""
-
-    def invoke(self, ctx: Any) -> Any:
-        kind: Kind = "aws" if ctx.params.get("target") == TargetName.AWS else "local"
-        try:
-            return super().invoke(ctx)
-        except (TyperException, Exit, Abort, BrokenPipeError):
-            raise
-        except KeyboardInterrupt:
-            error: UserError = InterruptionError("Interrupted.")
-        except Exception as raised:
-            error = reporting.understood(raised, kind) or reporting.keep_trace(raised, _log_dir(ctx))
-        reporting.show(Terminal(stderr=True), error)
-        raise Exit(error.exit_code)
-
-
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -131,9 +62,7 @@ app = typer.Typer(
 )
 
 
-def _examples(*commands: str) -> str:
-    """The end of a command's help."""
-    return "\n".join(("[bold]Examples[/]", *(f"  {command}" for command in commands)))
+app.add_typer(production_commands.app)
 
 
 @app.callback()
@@ -150,9 +79,7 @@ def options(
     ctx.obj = Session("aws" if target is TargetName.AWS else "local", ctx.obj)
 
 
-@app.command(
-    rich_help_panel=_SET_UP, epilog=_examples("slipway up", "slipway up --port 4600", "slipway --target aws up")
-)
+@app.command(rich_help_panel=SET_UP, epilog=examples("slipway up", "slipway up --port 4600", "slipway --target aws up"))
 def up(
     ctx: typer.Context,
     port: Annotated[
@@ -182,8 +109,8 @@ def up(
 
 
 @app.command(
-    rich_help_panel=_FOLLOW,
-    epilog=_examples("slipway status", "slipway status 3f2a91c0", "slipway status --json"),
+    rich_help_panel=FOLLOW,
+    epilog=examples("slipway status", "slipway status 3f2a91c0", "slipway status --json"),
 )
 def status(
     ctx: typer.Context,
@@ -200,9 +127,9 @@ def status(
 
 
 @app.command(
-    rich_help_panel=_FOLLOW,
+    rich_help_panel=FOLLOW,
     epilog="Exit code: 0 it succeeded, 1 it did not, 3 it waits for an approval.\n\n"
-    + _examples("slipway watch", "slipway watch && slipway invoke"),
+    + examples("slipway watch", "slipway watch && slipway invoke"),
 )
 def watch(
     ctx: typer.Context,
@@ -223,8 +150,8 @@ def watch(
 
 @app.command(
     name="logs",
-    rich_help_panel=_FOLLOW,
-    epilog=_examples(
+    rich_help_panel=FOLLOW,
+    epilog=examples(
         "slipway logs", "slipway logs TrainModel -f", "slipway logs Staging/Verify", "slipway logs production"
     ),
 )
@@ -249,7 +176,7 @@ def show_logs(
         logs.print_action_log(session.target, session.pipeline, found, chosen, follow=follow_it, say=session.say)
 
 
-@app.command(name="releases", rich_help_panel=_DECIDE, epilog=_examples("slipway releases", "slipway releases --json"))
+@app.command(name="releases", rich_help_panel=DECIDE, epilog=examples("slipway releases", "slipway releases --json"))
 def show_releases(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -265,8 +192,8 @@ def show_releases(
 
 @app.command(
     name="report",
-    rich_help_panel=_DECIDE,
-    epilog=_examples("slipway report", "slipway report 4 --no-open", "slipway report --markdown"),
+    rich_help_panel=DECIDE,
+    epilog=examples("slipway report", "slipway report 4 --no-open", "slipway report --markdown"),
 )
 def show_report(
     ctx: typer.Context,
@@ -284,7 +211,7 @@ def show_report(
 
 
 @app.command(
-    rich_help_panel=_DECIDE, epilog=_examples("slipway approve", 'slipway approve --comment "better on every slice"')
+    rich_help_panel=DECIDE, epilog=examples("slipway approve", 'slipway approve --comment "better on every slice"')
 )
 def approve(
     ctx: typer.Context,
@@ -294,7 +221,7 @@ def approve(
     _decide(ctx.obj, "Approved", comment)
 
 
-@app.command(rich_help_panel=_DECIDE, epilog=_examples('slipway reject --reason "recall on night flights is too low"'))
+@app.command(rich_help_panel=DECIDE, epilog=examples('slipway reject --reason "recall on night flights is too low"'))
 def reject(
     ctx: typer.Context, reason: Annotated[str, typer.Option(help="Why; it becomes the action's summary.")]
 ) -> None:
@@ -305,8 +232,8 @@ def reject(
 
 
 @app.command(
-    rich_help_panel=_USE,
-    epilog=_examples("slipway invoke", "slipway invoke --file flights.csv", "slipway invoke - < record.json"),
+    rich_help_panel=USE,
+    epilog=examples("slipway invoke", "slipway invoke --file flights.csv", "slipway invoke - < record.json"),
 )
 def invoke(
     ctx: typer.Context,
@@ -329,9 +256,9 @@ def invoke(
 
 
 @app.command(
-    rich_help_panel=_EXPERIMENT,
+    rich_help_panel=EXPERIMENT,
     epilog="Needs the SageMaker SDK: make experiments\n\n"
-    + _examples("slipway experiment", "slipway experiment --set trees=200 --set max_depth=4"),
+    + examples("slipway experiment", "slipway experiment --set trees=200 --set max_depth=4"),
 )
 def experiment(
     ctx: typer.Context,
@@ -353,7 +280,7 @@ def experiment(
         make_experiment(session.console, session.project, lambda: session.target, changes or [], prepare=prepare).run()
 
 
-@app.command(rich_help_panel=_EXPERIMENT, epilog=_examples("slipway experiments", "slipway experiments --json"))
+@app.command(rich_help_panel=EXPERIMENT, epilog=examples("slipway experiments", "slipway experiments --json"))
 def experiments(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -369,8 +296,8 @@ def experiments(
 
 
 @app.command(
-    rich_help_panel=_SET_UP,
-    epilog=_examples("slipway down", "slipway down --purge", "slipway --target aws down --purge"),
+    rich_help_panel=SET_UP,
+    epilog=examples("slipway down", "slipway down --purge", "slipway --target aws down --purge"),
 )
 def down(
     ctx: typer.Context,
@@ -389,7 +316,7 @@ def down(
         session.console.print(f"The local cloud {said}. Its state is kept: slipway up brings all back.", soft_wrap=True)
 
 
-@app.command(rich_help_panel=_USE, epilog=_examples('eval "$(slipway env)" && aws s3 ls'))
+@app.command(rich_help_panel=USE, epilog=examples('eval "$(slipway env)" && aws s3 ls'))
 def env(ctx: typer.Context) -> None:
     """Print the shell commands that bring the aws command to the local cloud."""
     session: Session = ctx.obj
@@ -401,7 +328,7 @@ def env(ctx: typer.Context) -> None:
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-@app.command(rich_help_panel=_SET_UP, epilog=_examples("make demo", "slipway demo --port 4600"))
+@app.command(rich_help_panel=SET_UP, epilog=examples("make demo", "slipway demo --port 4600"))
 def demo(
     ctx: typer.Context,
     port: Annotated[
@@ -489,11 +416,3 @@ def _take_down_account(session: Session, purge: bool) -> None:
     if Prompt.ask("Type the project's name to go on", console=session.console) != session.project.name:
         raise UserError("that is not the project's name; nothing was deleted")
     downing.purge_account(session.target, session.project, session.say)
-
-
-def _log_dir(ctx: Any) -> Path:
-    """Where the traceback of an unforeseen error goes: to the project's logs when there is a project."""
-    session = ctx.obj
-    folder: Path = session.surroundings.folder if isinstance(session, Session) else Path.cwd()
-    root = next((f for f in (folder, *folder.parents) if (f / project.SETTINGS_FILE).is_file()), folder)
-    return root / ".slipway" / "logs"

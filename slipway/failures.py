@@ -1,4 +1,4 @@
-"""Find out why an action failed: from the build's log, or from the stack's events."""
+"""Find out why an action failed: from the build's log, or from the stack's events and the endpoint's alarms."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,11 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from slipway.alarms import alarms_during
 from slipway.build_logs import build_log, end_of_log, failure_line, last_words
 from slipway.executions import Action, Execution, with_reasons
 from slipway.target import Target
 
 _STATE = "Build terminated with state: FAILED. "
+_ENDPOINT = "AWS::SageMaker::Endpoint)"
 _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
 
 
@@ -70,5 +72,9 @@ def _reason(target: Target, action: Action) -> str | None:
         place = build_log(target.client("codebuild"), action.external_id)
         return build_failure(end_of_log(target.client("logs"), place), action.reason) if place else None
     if action.provider == "CloudFormation":
-        return stack_failure(stack_events(target, action), action.started)
+        reason = stack_failure(stack_events(target, action), action.started)
+        if reason is None or _ENDPOINT not in reason:
+            return reason
+        alarms = alarms_during(target, action.configuration["StackName"], reason, action.started, action.ended)
+        return "; ".join([reason, *alarms])
     return None

@@ -1,6 +1,8 @@
 """Read and steer the deployed pipeline through CodePipeline's API."""
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -112,9 +114,28 @@ class Pipeline:
         ) as error:
             raise PipelineError("this approval has been decided meanwhile", "slipway status") from error
 
-    def start(self) -> str:
-        """Start an execution of the branch as it is; returns its id."""
-        return str(self._client.start_pipeline_execution(name=self.name)["pipelineExecutionId"])
+    def start(self, variables: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Start an execution of the branch as it is; returns its id.
+
+        Args:
+            variables: of the pipeline; those that are left out have their defaults.
+
+        Raises:
+            PipelineError: the pipeline that is deployed does not know a variable.
+        """
+        given = (
+            {"variables": [{"name": name, "value": value} for name, value in variables.items()]} if variables else {}
+        )
+        if variables:
+            self._require_variables(variables)
+        return str(self._client.start_pipeline_execution(name=self.name, **given)["pipelineExecutionId"])
+
+    def _require_variables(self, names: Iterable[str]) -> None:
+        unknown = set(names) - {variable["name"] for variable in self._declaration.get("variables", [])}
+        if unknown:
+            raise PipelineError(
+                f"the pipeline {self.name} was deployed without the variable {', '.join(sorted(unknown))}", "slipway up"
+            )
 
     def _old_summary(self, execution_id: str) -> ExecutionSummary:
         try:

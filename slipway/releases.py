@@ -17,6 +17,7 @@ from rich.text import Text
 from slipway import serving
 from slipway.errors import RegistryError
 from slipway.executions import now
+from slipway.production_history import InProduction, in_production
 from slipway.project import ENVIRONMENTS, Project
 from slipway.rendering import age
 from slipway.status import as_document
@@ -37,6 +38,8 @@ class Release:
         approval: who approved it for production, and why, as the pipeline noted it; None when nobody did.
         serves: the environments whose endpoint serves it.
         report_uri: report.html in S3; None when it was registered without one.
+        status: SageMaker's approval status.
+        production: what became of it in production.
     """
 
     version: int
@@ -51,6 +54,8 @@ class Release:
     approval: str | None
     serves: tuple[str, ...]
     report_uri: str | None
+    status: str
+    production: InProduction
 
     @property
     def approver(self) -> str | None:
@@ -114,6 +119,9 @@ def show_releases(console: Console, releases: Sequence[Release]) -> None:
             Text(release.approver or "", no_wrap=True, overflow="ellipsis"),
         )
     console.print(table)
+    for release in releases:
+        for line in release.production.told(now(), serves="production" in release.serves):
+            console.print(Text(f"version {release.version} {line}"), soft_wrap=True)
 
 
 def as_json_text(releases: Sequence[Release]) -> str:
@@ -136,6 +144,8 @@ def _release(package: Mapping[str, Any], serves: Mapping[str, str | None]) -> Re
         approval=package.get("ApprovalDescription") or None,
         serves=tuple(name for name, served in serves.items() if served == arn),
         report_uri=noted.get("report_uri"),
+        status=package["ModelApprovalStatus"],
+        production=in_production(noted),
     )
 
 

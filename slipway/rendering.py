@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipeline_steps.documents import Prediction
 from slipway.executions import Action, Approval, Execution, ExecutionSummary
-from slipway.serving import ServedModel
+from slipway.serving import ServedModel, Variant
 
 _STYLES = {
     "Succeeded": "green",
@@ -87,7 +87,17 @@ def served_view(models: Mapping[str, ServedModel | None], now: datetime) -> Rend
         since = "" if model.since is None else f"{age(now - model.since)} ago"
         told = Text(model.failure or metrics_text(model.metrics), no_wrap=model.failure is None, overflow="ellipsis")
         table.add_row(environment, _status(model.status), version, since, told)
+        for variant in model.variants:
+            number = "" if variant.version is None else str(variant.version)
+            table.add_row(f"  {variant.role}", "", number, "", _share_text(variant))
     return table
+
+
+def _share_text(variant: Variant) -> str:
+    if variant.share is None:
+        return "its share of the calls is not known"
+    percent = f"{variant.share * 100:.3g} % of the calls"
+    return f"copies of {percent}" if variant.role == "shadow" else f"answers {percent}"
 
 
 def predictions_view(

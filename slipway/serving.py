@@ -17,7 +17,33 @@ from slipway.target import Target
 BODY_BYTES = 6_291_456
 """SageMaker takes no larger body for a real-time endpoint."""
 
+CHAMPION, CHALLENGER = "AllTraffic", "Challenger"
+"""The names of an endpoint's variants; the champion's stays over all updates."""
+
 AnyDocument = TypeVar("AnyDocument", bound=Document)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the two variants that serve while a test runs.
+
+    Attributes:
+        role: `champion`, `challenger`, or `shadow` for a challenger whose answers nobody gets.
+        share: of the calls that it answers; of a shadow, of those that are copied to it. None when it is not known.
+        instances: number of them that run.
+    """
+
+    name: str
+    role: str
+    package_arn: str | None
+    share: float | None
+    instances: int | None
+
+    @property
+    def version(self) -> int | None:
+        """Of its model package."""
+        number = (self.package_arn or "").rpartition("/")[2]
+        return int(number) if number.isdecimal() else None
 
 
 @dataclass(frozen=True)
@@ -29,8 +55,10 @@ class ServedModel:
         since: when the endpoint was last changed.
         version: of the model package; None when the endpoint serves a model that came from none.
         metrics: of the model package's evaluation; empty when they cannot be read.
+        evaluation_uri: what was measured when the model was evaluated, or None.
         samples_uri: real records with the answers that the model gave offline, or None.
-        failure: why the endpoint is not in service, or None.
+        failure: why the endpoint is not in service, or why its last update failed; or None.
+        variants: champion and challenger while a test runs; empty when one variant serves.
     """
 
     endpoint: str
@@ -40,8 +68,15 @@ class ServedModel:
     version: int | None = None
     commit: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    evaluation_uri: str | None = None
     samples_uri: str | None = None
     failure: str | None = None
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def challenger(self) -> Variant | None:
+        """The variant that is tested beside the champion; None when no test runs."""
+        return next((variant for variant in self.variants if variant.role != "champion"), None)
 
 
 def served_model(target: Target, endpoint: str) -> ServedModel | None:
@@ -53,7 +88,8 @@ def served_model(target: Target, endpoint: str) -> ServedModel | None:
         if error.response["Error"]["Code"] == "ValidationException":
             return None
         raise
-    package_arn = _package_arn(sagemaker, described)
+    packages = _packages(sagemaker, described)
+    package_arn = packages.get(CHAMPION, next(iter(packages.values()), None))
     package = _package(sagemaker, package_arn)
     evaluation_uri = package.get("CustomerMetadataProperties", {}).get("evaluation_uri")
     scores = _read(target, evaluation_uri, Scores)
@@ -65,8 +101,10 @@ def served_model(target: Target, endpoint: str) -> ServedModel | None:
         version=package.get("ModelPackageVersion"),
         commit=package.get("MetadataProperties", {}).get("CommitId"),
         metrics={} if scores is None else dict(scores.metrics),
+        evaluation_uri=evaluation_uri,
         samples_uri=None if evaluation_uri is None else evaluation_uri.rpartition("/")[0] + "/samples.json",
         failure=described.get("FailureReason"),
+        variants=_variants(described, packages),
     )
 
 
@@ -83,6 +121,11 @@ def read_samples(target: Target, model: ServedModel) -> Samples:
             "slipway invoke --file RECORDS.csv (or .json)",
         )
     return samples
+
+
+def read_scores(target: Target, model: ServedModel) -> Scores | None:
+    """What the served model's evaluation measured; None when it cannot be read."""
+    return _read(target, model.evaluation_uri, Scores)
 
 
 def invoke(target: Target, endpoint: str, body: bytes, content_type: str) -> bytes:
@@ -135,13 +178,35 @@ def _prediction(values: Sequence[Any]) -> Prediction:
     return float(values[0]) if len(values) == 1 else tuple(map(float, values))
 
 
-def _package_arn(sagemaker: Any, described: Mapping[str, Any]) -> str | None:
+def _packages(sagemaker: Any, described: Mapping[str, Any]) -> dict[str, str | None]:
+    """The model package of each variant, shadows too."""
     if "EndpointConfigName" not in described:
-        return None
+        return {}
     config = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+    return {variant["VariantName"]: _package_arn(sagemaker, variant["ModelName"]) for variant in variants}
+
+
+def _package_arn(sagemaker: Any, model_name: str) -> str | None:
+    model = sagemaker.describe_model(ModelName=model_name)
     containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
     return next((c["ModelPackageName"] for c in containers if "ModelPackageName" in c), None)
+
+
+def _variants(described: Mapping[str, Any], packages: Mapping[str, str | None]) -> tuple[Variant, ...]:
+    """Those of DescribeEndpoint when there is more than one, the champion first."""
+    production, shadows = described.get("ProductionVariants", []), described.get("ShadowProductionVariants", [])
+    if len(production) + len(shadows) < 2:
+        return ()
+    weights = {one["VariantName"]: one.get("CurrentWeight") for one in (*production, *shadows)}
+    whole = sum(weights[one["VariantName"]] or 0 for one in production)
+    made = []
+    for one in (*production, *shadows):
+        name, weight = one["VariantName"], weights[one["VariantName"]]
+        role = "shadow" if one in shadows else "champion" if name == CHAMPION else "challenger"
+        share = None if weight is None or not whole else min(weight / whole, 1.0)
+        made.append(Variant(name, role, packages.get(name), share, one.get("CurrentInstanceCount")))
+    return tuple(sorted(made, key=lambda variant: variant.role != "champion"))
 
 
 def _package(sagemaker: Any, arn: str | None) -> Mapping[str, Any]:

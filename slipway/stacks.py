@@ -1,4 +1,4 @@
-"""Read and delete the project's CloudFormation stacks."""
+"""Read, change and delete the project's CloudFormation stacks."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,8 @@ MINIMUM_BOOTSTRAP_VERSION = 6
 
 _TOOLKIT_STACK = "CDKToolkit"
 _SETTLE_SECONDS = 600.0
+_NOTHING_TO_DO = "No updates are to be performed"
+_BUSY = "_IN_PROGRESS"
 
 
 class Stacks:
@@ -67,6 +69,59 @@ class Stacks:
                 raise DeployError(f"the stack {name} has been {status} for {seconds:.0f} s", "slipway status")
             time.sleep(self._target.poll_seconds)
 
+    def update(self, name: str, parameters: Mapping[str, str]) -> bool:
+        """Begin to give a stack other parameters, with the template and the role that it has.
+
+        Parameters that the template does not have are left out, the others of the stack stay.
+
+        Returns:
+            False when another operation came first; True also when there is nothing to change.
+
+        Raises:
+            DeployError: there is no such stack.
+        """
+        stack = self.describe(name)
+        if stack is None:
+            raise DeployError(f"the stack {name} does not exist in {self._target.place}", "slipway status")
+        role = {"RoleARN": stack["RoleARN"]} if "RoleARN" in stack else {}
+        given = [
+            {"ParameterKey": key, "ParameterValue": parameters[key]}
+            if key in parameters
+            else {"ParameterKey": key, "UsePreviousValue": True}
+            for key in parameters_of(stack)
+        ]
+        capabilities = stack.get("Capabilities", [])
+        try:
+            self._client.update_stack(
+                StackName=name, UsePreviousTemplate=True, Parameters=given, Capabilities=capabilities, **role
+            )
+        except ClientError as error:
+            message = error.response["Error"]["Message"]
+            if error.response["Error"]["Code"] != "ValidationError" or not (
+                _NOTHING_TO_DO in message or _BUSY in message
+            ):
+                raise
+            return _NOTHING_TO_DO in message
+        return True
+
+    def cancel_update(self, name: str) -> None:
+        """Have a stack's update taken back; nothing happens when none is under way any more."""
+        try:
+            self._client.cancel_update_stack(StackName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+
+    def continue_rollback(self, name: str) -> None:
+        """Try again to take an update back that could not be."""
+        stack = self.describe(name)
+        role = {"RoleARN": stack["RoleARN"]} if stack is not None and "RoleARN" in stack else {}
+        self._client.continue_update_rollback(StackName=name, **role)
+
+    def events(self, name: str) -> list[Mapping[str, Any]]:
+        """The last events of a stack, the newest first."""
+        return list(self._client.describe_stack_events(StackName=name)["StackEvents"])
+
     def retained(self, name: str) -> list[str]:
         """The resources that outlive a stack, as `type physical-id`."""
         template = self._client.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
@@ -102,3 +157,8 @@ class Stacks:
                 raise DeployError(f"the stack {name} could not be deleted: {reason}", "slipway down --purge")
             time.sleep(self._target.poll_seconds)
         progress(f"{name}  DELETE_COMPLETE")
+
+
+def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a stack as DescribeStacks gives it."""
+    return {parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in stack.get("Parameters", [])}

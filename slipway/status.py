@@ -18,7 +18,7 @@ from slipway.project import ENVIRONMENTS, Project
 from slipway.serving import ServedModel
 from slipway.target import Target
 
-_INTERNAL = frozenset({"token", "configuration", "samples_uri"})
+_INTERNAL = frozenset({"token", "configuration", "samples_uri", "evaluation_uri"})
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from typer.testing import CliRunner, Result
 
-from slipway import command_line
-from slipway.command_line import Session, Surroundings, app
+from slipway import command_line, session
+from slipway.command_line import app
 from slipway.project import Project
+from slipway.session import Session, Surroundings
 from tests.slipway.answers import AnsweringAws, Refusal
 from tests.slipway.recorded import EXECUTION, OLDER, Recording, trained
 
@@ -373,7 +374,7 @@ def test_missing_credentials_are_said_in_one_line(project: Project, monkeypatch:
     def without_credentials(environment: Mapping[str, str]) -> None:
         raise NoCredentialsError
 
-    monkeypatch.setattr(command_line, "aws_target", without_credentials)
+    monkeypatch.setattr(session, "aws_target", without_credentials)
     result = run(project.root, "--target", "aws", "status")
 
     assert result.exit_code == 1

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -70,9 +71,83 @@ def test_a_failed_deployment_tells_the_first_failure_of_its_stack() -> None:
         event("Config", "CREATE_FAILED", 3, "of an earlier deployment"),
     ]
 
-    told = reason(recording, {"DescribeStackEvents": {"StackEvents": events}})
+    answers = {"DescribeStackEvents": {"StackEvents": events}, "DescribeAlarms": {"MetricAlarms": []}}
+    told = reason(recording, answers)
 
     assert told == "Endpoint (AWS::SageMaker::Endpoint): the container did not answer /ping"
+
+
+ERRORS, LATENCY = "p-production-server-errors", "p-production-latency"
+ALARMS = {
+    "MetricAlarms": [
+        {"AlarmName": ERRORS, "MetricName": "Invocation5XXErrors", "Statistic": "Average", "Threshold": 0.01},
+        {"AlarmName": LATENCY, "MetricName": "ModelLatency", "ExtendedStatistic": "p99", "Threshold": 500000.0},
+    ]
+}
+
+
+def update(name: str, seconds: float, state: str, *seen: float) -> dict[str, Any]:
+    """An alarm's change."""
+    new = {"stateValue": state, "stateReasonData": {"recentDatapoints": list(seen)}}
+    return {"AlarmName": name, "Timestamp": at(seconds), "HistoryData": json.dumps({"newState": new})}
+
+
+def rolled_back(why: str, *history: dict[str, Any]) -> str | None:
+    """The reason of a deployment that ran from 0 to 8 s, with the alarms' history, the newest first."""
+    recording = Recording().failed("Production", "Deploy", "stack failed", stack="p-production")
+    return reason(
+        recording,
+        {
+            "DescribeStackEvents": {"StackEvents": [event("Endpoint", "UPDATE_FAILED", 7, why)]},
+            "DescribeAlarms": ALARMS,
+            "DescribeAlarmHistory": lambda asked: {
+                "AlarmHistoryItems": [one for one in history if one["AlarmName"] == asked["AlarmName"]]
+            },
+        },
+    )
+
+
+def test_a_rollout_that_was_taken_back_names_the_alarm_its_value_and_its_limit() -> None:
+    told = rolled_back(
+        f"rolled back, for {ERRORS} went off",
+        update(LATENCY, 6, "ALARM", 900000.0), update(ERRORS, 6, "OK", 0.0), update(ERRORS, 5, "ALARM", 0.02, 0.125),
+    )  # fmt: skip
+
+    assert told == (
+        f"Endpoint (AWS::SageMaker::Endpoint): rolled back, for {ERRORS} went off; the alarm {ERRORS} went off: "
+        "Invocation5XXErrors (Average) was 12.5 %, its limit is 1 %"
+    )
+
+
+def test_when_sagemaker_names_no_alarm_those_that_went_off_meanwhile_are_told() -> None:
+    told = rolled_back("rolled back", update(LATENCY, 6, "ALARM", 900000.0), update(ERRORS, 9, "ALARM", 1.0))
+
+    assert told is not None
+    assert told.endswith(f"; the alarm {LATENCY} went off: ModelLatency (p99) was 900 ms, its limit is 500 ms")
+    assert ERRORS not in told
+
+
+def test_alarms_that_were_over_before_have_no_part_in_it() -> None:
+    told = rolled_back("rolled back", update(ERRORS, -2, "OK", 0.0), update(ERRORS, -5, "ALARM", 1.0))
+
+    assert told == "Endpoint (AWS::SageMaker::Endpoint): rolled back"
+
+
+def test_an_alarm_that_is_named_is_told_with_its_limit_even_when_its_history_is_gone() -> None:
+    told = rolled_back(f"because of {ERRORS}")
+
+    assert told is not None
+    assert told.endswith(f"; the limit of the alarm {ERRORS} is 1 % of Invocation5XXErrors (Average)")
+
+
+def test_who_may_not_look_at_alarms_sees_sagemakers_reason() -> None:
+    recording = Recording().failed("Production", "Deploy", "stack failed", stack="p-production")
+    answers = {
+        "DescribeStackEvents": {"StackEvents": [event("Endpoint", "UPDATE_FAILED", 7, "rolled back")]},
+        "DescribeAlarms": Refusal("AccessDenied"),
+    }
+
+    assert reason(recording, answers) == "Endpoint (AWS::SageMaker::Endpoint): rolled back"
 
 
 def test_a_deployment_that_never_made_a_stack_leaves_codepipelines_message() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from slipway import releases
 from slipway.errors import RegistryError
+from slipway.production_history import InProduction
 from slipway.project import Project
 from slipway.terminal import Terminal
 from tests.slipway.answers import AnsweringAws, Refusal
@@ -49,6 +50,8 @@ def test_versions_are_told_with_numbers_approver_and_what_serves_them(project: P
         approval=None,
         serves=(),
         report_uri=REPORT,
+        status="Approved",
+        production=InProduction(),
     )
     assert (served.version, served.serves, served.difference) == (3, ("production",), None)
     assert (served.approval, served.approver) == (f"{ANN}: better: at night", "ann")
@@ -123,3 +126,18 @@ def test_as_json_everything_is_told(project: Project) -> None:
     assert document[1]["approval"] == f"{ANN}: better: at night"
     assert document[1]["serves"] == ["production"]
     assert document[0]["registered"] == at(4).isoformat()
+
+
+def test_what_became_of_versions_in_production_is_told_below_the_table(project: Project) -> None:
+    newest, served, *_ = read(project)
+    failed = InProduction(failed=at(100), failure="flight-delays-production-latency: ModelLatency p99 was 9")
+    found = (
+        dataclasses.replace(newest, production=failed),
+        dataclasses.replace(served, production=InProduction(released=at(50))),
+    )
+
+    lines = shown(found, 200)
+
+    assert lines[-2].startswith("version 4 failed in production ")
+    assert lines[-2].endswith(" ago: flight-delays-production-latency: ModelLatency p99 was 9")
+    assert lines[-1].startswith("version 3 is in production since ")

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from slipway import rendering
 from slipway.executions import Execution, read_execution, read_summary, with_reasons
 from slipway.phases import Phases
-from slipway.serving import ServedModel
+from slipway.serving import ServedModel, Variant
 from tests.slipway.recorded import NAME, START, Recording, at, declaration, summary, trained
 
 LONG = "roc_auc 0.5512 is below the limit 0.60 " * 8
@@ -78,6 +78,19 @@ def test_an_endpoint_that_is_out_of_service_tells_why() -> None:
     text = shown(rendering.served_view({"production": model}, at(1)))
 
     assert "the container did not answer /ping" in " ".join(text.split())
+
+
+def test_a_test_is_shown_below_its_endpoint_with_the_shares() -> None:
+    variants = (
+        Variant("AllTraffic", "champion", "arn/3", 1.0, 1),
+        Variant("Challenger", "shadow", "arn/4", 0.125, 1),
+    )
+    model = ServedModel("e", "InService", START, version=3, variants=variants)
+
+    lines = [" ".join(line.split()) for line in shown(rendering.served_view({"production": model}, at(1))).splitlines()]
+
+    assert "champion 3 answers 100 % of the calls" in lines
+    assert "shadow 4 copies of 12.5 % of the calls" in lines
 
 
 def test_predictions_stand_beside_a_few_columns_and_the_offline_answer() -> None:

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from slipway.errors import EndpointError
-from slipway.serving import BODY_BYTES, ServedModel, invoke, json_body, predictions, read_samples, served_model
+from slipway.serving import BODY_BYTES, ServedModel, Variant, invoke, json_body, predictions, read_samples, served_model
 from tests.slipway.answers import AnsweringAws, Refusal
 from tests.slipway.recorded import COMMIT, START
 
 ENDPOINT = "flight-delays-production"
 PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/flight-delays/3"
+OTHER = "arn:aws:sagemaker:us-east-1:000000000000:model-package/flight-delays/4"
 EVALUATION = "s3://data/evaluations/3f2a/challenger/evaluation.json"
 SAMPLES = {"columns": ["carrier"], "records": [{"carrier": "AA"}, {"carrier": "UA"}], "predictions": [0.1, 0.2]}
 
@@ -175,3 +176,65 @@ def test_predictions_are_read_in_both_formats(
 def test_an_answer_that_is_no_list_of_predictions_is_refused(answer: bytes) -> None:
     with pytest.raises(EndpointError, match="not a list of predictions"):
         predictions(answer, "application/json")
+
+
+def test_while_a_test_runs_both_variants_are_told_with_their_shares() -> None:
+    aws = answers()
+    endpoint = {**aws["DescribeEndpoint"], "ProductionVariants": [
+        {"VariantName": "Challenger", "CurrentWeight": 1.0, "CurrentInstanceCount": 1},
+        {"VariantName": "AllTraffic", "CurrentWeight": 3.0, "CurrentInstanceCount": 2},
+    ]}  # fmt: skip
+    variants = [{"VariantName": name, "ModelName": name} for name in ("Challenger", "AllTraffic")]
+    config = {**aws["DescribeEndpointConfig"], "ProductionVariants": variants}
+
+    model = served_model(
+        AnsweringAws(
+            answers(DescribeEndpoint=endpoint, DescribeEndpointConfig=config, DescribeModel=of_variant)
+        ).target(),
+        ENDPOINT,
+    )
+
+    assert model is not None
+    assert model.package_arn == PACKAGE
+    assert model.variants == (
+        Variant("AllTraffic", "champion", PACKAGE, 0.75, 2),
+        Variant("Challenger", "challenger", OTHER, 0.25, 1),
+    )
+    assert model.challenger == model.variants[1]
+    assert model.variants[1].version == 4
+
+
+def test_a_shadow_has_the_share_of_the_calls_that_are_copied_to_it() -> None:
+    aws = answers()
+    endpoint = {
+        **aws["DescribeEndpoint"], "ProductionVariants": [{"VariantName": "AllTraffic", "CurrentWeight": 2.0}],
+        "ShadowProductionVariants": [{"VariantName": "Challenger", "CurrentWeight": 0.5}],
+    }  # fmt: skip
+    config = {
+        **aws["DescribeEndpointConfig"],
+        "ShadowProductionVariants": [{"VariantName": "Challenger", "ModelName": "Challenger"}],
+    }
+
+    model = served_model(
+        AnsweringAws(
+            answers(DescribeEndpoint=endpoint, DescribeEndpointConfig=config, DescribeModel=of_variant)
+        ).target(),
+        ENDPOINT,
+    )
+
+    assert model is not None
+    assert model.challenger == Variant("Challenger", "shadow", OTHER, 0.25, None)
+    assert model.variants[0].share == 1.0
+
+
+def test_one_variant_alone_is_no_test() -> None:
+    model = served_model(AnsweringAws(answers()).target(), ENDPOINT)
+
+    assert model is not None
+    assert (model.variants, model.challenger) == ((), None)
+
+
+def of_variant(request: dict[str, Any]) -> dict[str, Any]:
+    """DescribeModel, of models that are called as their variant."""
+    package = OTHER if request["ModelName"] == "Challenger" else PACKAGE
+    return {**answers()["DescribeModel"], "Containers": [{"ModelPackageName": package}]}
