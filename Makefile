@@ -22,7 +22,7 @@ RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECIS
 # A worker takes whole files, and the suite waits more than it computes.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments test-long lock benchmark benchmark-gate clean
+.PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments test-long lock benchmark benchmark-gate benchmark-rollout clean
 
 setup: $(VENV)/.installed node_modules/.installed
 
@@ -78,7 +78,7 @@ build/experiments/.installed: requirements-experiments.txt $(VENV)/.installed
 experiments: setup build/experiments/.installed
 
 test-long: setup
-	@python -m pytest -m long tests/test_delivery_line.py
+	@python -m pytest -m long tests/test_delivery_line.py tests/test_rollout.py
 
 test-experiments: experiments
 	@python -m pytest -m experiments tests/slipway/test_experiment_trainer.py tests/test_experiments.py
@@ -99,6 +99,7 @@ lock:
 	$(LOCK) requirements-bootstrap.in -o requirements-bootstrap.txt
 	$(LOCK) model_code/requirements.in -o model_code/requirements.txt
 	$(LOCK) pipeline_steps/requirements.in -o pipeline_steps/requirements.txt
+	$(LOCK) pipeline_steps/verification/requirements.in -c pipeline_steps/requirements.txt -o pipeline_steps/verification/requirements.txt
 	$(LOCK) pipeline_steps/report/requirements.in -c pipeline_steps/requirements.txt -o pipeline_steps/report/requirements.txt
 	$(LOCK) infra/requirements.in -o infra/requirements.txt
 	$(LOCK) tests/model_code/requirements.in -c model_code/requirements.txt -o tests/model_code/requirements.txt
@@ -113,6 +114,9 @@ benchmark: setup
 
 benchmark-gate: setup
 	@python -m benchmarks.gate
+
+benchmark-rollout: setup
+	@python -m benchmarks.rollout
 
 clean:
 	rm -rf $(VENV) node_modules build cdk.out

@@ -38,16 +38,20 @@ def build(settings: Settings, *, overlay: str = "", outdir: str | None = None) -
     )
     foundation = FoundationStack(app, "Foundation", settings=settings)
     pipeline = PipelineStack(app, "Pipeline", settings=settings, overlay=overlay, foundation=foundation)
+    # Nobody depends on staging, and its verification asks for errors, which set off the alarms.
+    strategies = {names.STAGING: names.IMMEDIATE, names.PRODUCTION: settings.release.strategy}
     stages = [
         EndpointStage(
             app,
             environment.capitalize(),
             project=settings.name,
             environment=environment,
-            endpoint=getattr(settings.endpoints, environment),
+            endpoint=endpoint,
+            release=settings.release,
+            default_strategy=strategies[environment],
             network=settings.network,
         )
-        for environment in names.ENVIRONMENTS
+        for environment, endpoint in settings.endpoints.of_environments().items()
     ]
     for scope in (foundation, pipeline, *stages):  # a tag on the app would not reach into the stages
         for key, value in {**settings.tags, "slipway:project": settings.name}.items():

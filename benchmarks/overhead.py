@@ -73,7 +73,7 @@ def _executions(line: DeliveryLine) -> set[str]:
 
 
 def _status(line: DeliveryLine, execution: str) -> str:
-    return next(e["status"] for e in line.executions() if e["pipelineExecutionId"] == execution)
+    return str(next(e["status"] for e in line.executions() if e["pipelineExecutionId"] == execution))
 
 
 def _actions(line: DeliveryLine, execution: str) -> list[tuple[str, float]]:

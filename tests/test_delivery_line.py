@@ -9,8 +9,10 @@ import io
 import json
 import re
 import subprocess
+import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +215,7 @@ def test_the_same_model_again_differs_by_nothing_and_is_accepted(line: DeliveryL
     line.slipway("reject", "--reason", "nothing new")
 
 
+@pytest.mark.long
 def test_a_model_that_is_better_but_worse_on_a_slice_is_rejected(line: DeliveryLine) -> None:
     _set_trees(line, 100, 6)
     line.edit("slipway.yaml", r"column: origin", "column: carrier")
@@ -337,6 +340,72 @@ def test_a_model_that_is_replaced_after_its_evaluation_is_not_served(line: Deliv
     assert reason in line.slipway("logs", "production").stdout
     assert line.served_package("production") == before
     assert line.slipway("invoke").returncode == 0
+
+
+def test_a_rollout_that_its_callers_suffer_from_is_taken_back_and_told(line: DeliveryLine) -> None:
+    before = line.served_package("production")
+    _set_trees(line, 100, 6)
+    assert _push_change(line, "A better model").returncode == 3
+    new = _newest_package(line)
+    with _refused_calls(line):
+        line.slipway("approve", "--comment", "better")
+        watched = line.slipway("watch", check=False)
+
+    assert watched.returncode == 1
+    status = _words(line.slipway("status", check=False).stdout)
+    for told in (_words(watched.stdout), status):
+        assert "Production/Deploy failed" in told
+        assert "flight-delays-production-refused" in told
+        assert re.search(r"\[1\.0 \(.*threshold \(0\.1\)", told)  # all calls of the canary, of which 0.1 may be
+    assert line.served_package("production") == before
+    failure = eventually(lambda: _noted(line, new["ModelPackageArn"], "rollout_failure"), 60)
+    assert "flight-delays-production-refused" in failure
+    assert failure in _words(line.slipway("releases").stdout)
+
+
+@contextmanager
+def _refused_calls(line: DeliveryLine) -> Iterator[None]:
+    """Meanwhile, callers send production what it cannot read."""
+    runtime, ended = line.client("sagemaker-runtime"), threading.Event()
+
+    def call() -> None:
+        while not ended.wait(0.1):
+            with suppress(runtime.exceptions.ModelError):
+                runtime.invoke_endpoint(EndpointName="flight-delays-production", ContentType="text/csv", Body=b"?")
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        caller.join()
+
+
+def _noted(line: DeliveryLine, package: str, key: str) -> str | None:
+    described = line.client("sagemaker").describe_model_package(ModelPackageName=package)
+    note: str | None = described["CustomerMetadataProperties"].get(key)
+    return note
+
+
+def test_a_version_is_released_again_by_its_number_and_taken_back_by_one_command(line: DeliveryLine) -> None:
+    before, new = line.served_package("production"), _newest_package(line)
+    jobs = len(line.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+    version = str(new["ModelPackageVersion"])
+    line.slipway("release", version)
+    asked = line.slipway("watch", check=False)
+    assert asked.returncode == 3, asked.stdout
+    assert f"version {version}" in _words(asked.stdout)
+    line.slipway("approve", "--comment", "its callers are well again")
+    line.slipway("watch")
+    assert line.served_package("production") == new["ModelPackageArn"]
+    assert len(line.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]) == jobs
+    assert eventually(lambda: _noted(line, new["ModelPackageArn"], "released_at"), 60)
+
+    line.slipway("rollback", "--reason", "wrong at night", "--yes")
+    assert line.served_package("production") == before
+    assert line.slipway("invoke").returncode == 0
+    assert "wrong at night" in _words(line.slipway("releases").stdout)
 
 
 def test_a_pull_request_is_judged_in_one_comment_that_the_next_push_updates(line: DeliveryLine) -> None:

@@ -21,6 +21,7 @@ TITLES = {
     "CodeBuild": "codebuild",
     "CodePipeline": "codepipeline",
     "SageMaker": "sagemaker",
+    "Application Auto Scaling": "application-autoscaling",
 }
 
 
