@@ -160,9 +160,10 @@ def record_rollout() -> dict[str, Any]:
                     'folder="$(mktemp -d)" && cd "$folder"',
                     'aws codepipeline list-action-executions --pipeline-name "$PIPELINE_NAME" '
                     '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
-                    "aws cloudwatch describe-alarms --alarm-names $ALARM_NAMES --output json > alarms.json",
-                    'for alarm in $ALARM_NAMES; do aws cloudwatch describe-alarm-history --alarm-name "$alarm" '
-                    '--history-item-type StateUpdate --output json > "history-$alarm.json" || exit 1; done',
+                    "for alarm in $ALARM_NAMES; do "
+                    'aws cloudwatch describe-alarms --alarm-names "$alarm" --output json > "alarm-$alarm.json" && '
+                    'aws cloudwatch describe-alarm-history --alarm-name "$alarm" --history-item-type StateUpdate '
+                    '--output json > "history-$alarm.json" || exit 1; done',
                     'python3 -I -c "$ROLLOUT_NOTE" > request.json',
                     "aws sagemaker update-model-package --cli-input-json file://request.json",
                 ]

@@ -100,8 +100,8 @@ class ExecutionRoles(Construct):
 
     @staticmethod
     def _watch_rollouts(project: str) -> Permission:
-        """SageMaker looks at the alarms of a rollout as the role of the model."""
-        return permissions.allow("cloudwatch:DescribeAlarms", on=names.alarm_arns(project, *names.ENVIRONMENTS))
+        """SageMaker looks at the alarms of a rollout as the role of the model; none watches staging's."""
+        return permissions.allow("cloudwatch:DescribeAlarms", on=names.alarm_arns(project, names.PRODUCTION))
 
     def _capture(self, settings: Settings) -> list[Permission]:
         if not any(endpoint.capture_percent for endpoint in settings.endpoints.of_environments().values()):

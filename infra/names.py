@@ -53,9 +53,9 @@ def alarm_names(project: str, environment: str) -> tuple[str, str, str]:
     return f"{endpoint}-server-errors", f"{endpoint}-refused", f"{endpoint}-latency"
 
 
-def alarm_arns(project: str, *environments: str) -> list[str]:
-    """ARNs of the alarms of the environments' endpoints."""
-    return [alarm_arn(name) for environment in environments for name in alarm_names(project, environment)]
+def alarm_arns(project: str, environment: str) -> list[str]:
+    """ARNs of the alarms of an environment's endpoint."""
+    return [alarm_arn(name) for name in alarm_names(project, environment)]
 
 
 def alarm_arn(name: str) -> str:

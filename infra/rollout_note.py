@@ -1,7 +1,7 @@
 """Turn what became of a rollout into the request that notes it on the model package.
 
 in   actions.json         what ListActionExecutions answers for the execution
-in   alarms.json          what DescribeAlarms answers for the endpoint's alarms
+in   alarm-*.json         what DescribeAlarms answers for each of the endpoint's alarms
 in   history-*.json       what DescribeAlarmHistory answers for each
 in   ACTION, STATE        of the event: Deploy or Verify, SUCCEEDED or FAILED
 out  standard output      the UpdateModelPackage request
@@ -81,13 +81,15 @@ def _value(text: str) -> str:
 
 def main() -> None:
     """Read, print."""
-    actions, alarms, *history = (
-        json.loads(Path(name).read_text(encoding="utf-8"))
-        for name in ("actions.json", "alarms.json", *map(str, Path().glob("history-*.json")))
+    actions, alarms, history = (
+        [item for path in sorted(Path().glob(files)) for item in json.loads(path.read_text(encoding="utf-8"))[member]]
+        for files, member in (
+            ("actions.json", "actionExecutionDetails"),
+            ("alarm-*.json", "MetricAlarms"),
+            ("history-*.json", "AlarmHistoryItems"),
+        )
     )
-    items = [item for one in history for item in one["AlarmHistoryItems"]]
-    action, state = os.environ["ACTION"], os.environ["STATE"]
-    json.dump(request(actions["actionExecutionDetails"], alarms["MetricAlarms"], items, action, state), sys.stdout)
+    json.dump(request(actions, alarms, history, os.environ["ACTION"], os.environ["STATE"]), sys.stdout)
 
 
 if __name__ == "__main__":

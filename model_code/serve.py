@@ -213,7 +213,9 @@ def _load(model_dir: Path, columns: tuple[Column, ...], task: Task, start: _Star
         predictor = model.load(model_dir)
     except Exception as error:
         traceback.print_exc()
+        reason = f"the model in {model_dir} cannot be loaded: {type(error).__name__}: {error}"
+        print(reason, file=sys.stderr, flush=True)  # before the server ends this process, too
         start.give_up()
-        sys.exit(f"the model in {model_dir} cannot be loaded: {type(error).__name__}: {error}")
+        sys.exit(1)
     start.note_loaded()
     return Application(predictor, columns, task, ready=start.all_have_loaded)

@@ -24,7 +24,7 @@ from slipway.target import Target
 
 NO_CHALLENGER = "none"
 _AT_ONCE = "immediate"
-"""A strategy of the stack alone: no steps, and no alarms, which would take the way back back."""
+"""A strategy of the stack alone: no steps, and no alarms, which would undo the way back."""
 _UPDATE_FAILED = ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED")
 _ATTEMPTS = 5
 _LONGEST_WAIT_SECONDS = 3600.0

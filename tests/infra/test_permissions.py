@@ -169,7 +169,7 @@ FOUNDATION_ROLES = {
     | DECRYPT
     | container("/aws/sagemaker/Endpoints/flight-delays-staging", "*")
     | container("/aws/sagemaker/Endpoints/flight-delays-production", "*")
-    | on([*alarms("staging"), *alarms("production")], "cloudwatch:DescribeAlarms"),
+    | on(alarms("production"), "cloudwatch:DescribeAlarms"),
 }
 
 BUILD_ROLES = {

@@ -160,7 +160,9 @@ def test_the_request_keeps_the_limits_of_sagemakers_own_model() -> None:
 
 def test_the_program_runs_by_itself_on_what_the_aws_command_prints(tmp_path: Path) -> None:
     (tmp_path / "actions.json").write_text(json.dumps({"actionExecutionDetails": execution()}))
-    (tmp_path / "alarms.json").write_text(json.dumps({"CompositeAlarms": [], "MetricAlarms": ALARMS}))
+    for alarm in ALARMS:
+        described = {"CompositeAlarms": [], "MetricAlarms": [alarm]}
+        (tmp_path / f"alarm-{alarm['AlarmName']}.json").write_text(json.dumps(described))
     for name in (ERRORS, LATENCY):
         history = {"AlarmHistoryItems": [update(name, 11, "ALARM", 7.0)]}
         (tmp_path / f"history-{name}.json").write_text(json.dumps(history))

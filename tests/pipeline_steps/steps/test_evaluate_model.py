@@ -431,7 +431,6 @@ def test_a_challenger_that_cannot_be_scored_fails_the_step(
     assert not inputs.documents_dir.exists()
 
 
-@pytest.mark.usefixtures("champion_arn")
 def test_a_description_that_is_none_fails_the_step(
     aws: Aws, settings: Settings, inputs: evaluate_model.Inputs, bucket: str
 ) -> None:
@@ -442,6 +441,7 @@ def test_a_description_that_is_none_fails_the_step(
         evaluate_model.run(aws, settings, inputs)
 
 
+@pytest.mark.usefixtures("champion_arn")
 def test_samples_without_records_fail_the_step(aws: Aws, settings: Settings, inputs: evaluate_model.Inputs) -> None:
     samples = {"columns": ["temp"], "records": [], "predictions": []}
     put_json(aws, f"evaluations/{EXECUTION_ID}/challenger/samples.json", samples)
