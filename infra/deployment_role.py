@@ -141,16 +141,24 @@ class DeploymentRole(Construct):
             "application-autoscaling:DescribeScalingActivities",
             "application-autoscaling:DescribeScalingPolicies",
         )
+        tags = (
+            "application-autoscaling:ListTagsForResource",
+            "application-autoscaling:TagResource",
+            "application-autoscaling:UntagResource",
+        )
         alarms = ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm")
+        targets = f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*"
+        given = "a scalable target gets its id when it is registered"
         scale, create_role = "sagemaker:UpdateEndpointWeightsAndCapacities", "iam:CreateServiceLinkedRole"
         return [
             permissions.allow(
                 *changes,
-                on=f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*",
+                on=targets,
                 when=of_variants,
-                wildcard="a scalable target gets its id when it is registered; that it is a variant's is the limit",
+                wildcard=f"{given}; that it is a variant's is the limit",
                 unused=dict.fromkeys(changes, _NOT_SCALED),
             ),
+            permissions.allow(*tags, on=targets, wildcard=given, unused=dict.fromkeys(tags, _NOT_SCALED)),
             permissions.allow(
                 *looks,
                 on=permissions.ANY,

@@ -278,6 +278,12 @@ def scaling(environment: str) -> set[str]:
             condition={"StringEquals": of_variants},
         )
         | on(
+            f"arn:aws:application-autoscaling:{ACCOUNT}:scalable-target/*",
+            "application-autoscaling:ListTagsForResource",
+            "application-autoscaling:TagResource",
+            "application-autoscaling:UntagResource",
+        )
+        | on(
             "*",
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DescribeScalingActivities",
