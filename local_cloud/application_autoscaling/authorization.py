@@ -12,9 +12,12 @@ from typing import Any
 from local_cloud.application_autoscaling.endpoint_variants import LINKED_SERVICE, role_arn
 from local_cloud.authorization import Check, Rules
 
+_SERVICE = "application-autoscaling"
+
 _ON_A_TARGET = (
     "DeleteScalingPolicy", "DeregisterScalableTarget", "PutScalingPolicy", "RegisterScalableTarget",
 )  # fmt: skip
+_ON_TAGS = ("ListTagsForResource", "TagResource", "UntagResource")
 _ON_ANYTHING = ("DescribeScalableTargets", "DescribeScalingActivities", "DescribeScalingPolicies")
 _ALARMS = {
     "PutScalingPolicy": ("PutMetricAlarm", "DescribeAlarms"),
@@ -44,7 +47,7 @@ def rules(
 
     def on_a_target(operation: str, request: Request) -> Iterator[Check]:
         resource_id = str(request.get("ResourceId", ""))
-        target = target_arn_of(resource_id) or arn("application-autoscaling", "scalable-target/*")
+        target = target_arn_of(resource_id) or arn(_SERVICE, "scalable-target/*")
         yield Check(f"application-autoscaling:{operation}", target, {
             "application-autoscaling:service-namespace": str(request.get("ServiceNamespace", "")),
             "application-autoscaling:scalable-dimension": str(request.get("ScalableDimension", "")),
@@ -54,6 +57,9 @@ def rules(
 
     def register(operation: str, request: Request) -> Iterator[Check]:
         yield from on_a_target(operation, request)
+        if request.get("Tags"):
+            target = target_arn_of(str(request.get("ResourceId", "")))
+            yield from on_tags("TagResource", {"ResourceARN": target or arn(_SERVICE, "scalable-target/*"), **request})
         endpoint = (*str(request.get("ResourceId", "")).split("/"), "")[1]
         config_name = config_name_of(endpoint)
         for action in ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities"):
@@ -63,9 +69,18 @@ def rules(
         if not role_exists():
             yield Check("iam:CreateServiceLinkedRole", role_arn(account_id), {"iam:AWSServiceName": LINKED_SERVICE})
 
+    def on_tags(operation: str, request: Request) -> Iterator[Check]:
+        tags = request.get("Tags") or {}
+        context: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+        keys = [*tags, *request.get("TagKeys", ())]
+        if keys:
+            context["aws:TagKeys"] = keys
+        yield Check(f"application-autoscaling:{operation}", str(request.get("ResourceARN", "")), context)
+
     def on_anything(operation: str, request: Request) -> Iterator[Check]:
         yield Check(f"application-autoscaling:{operation}", "*")
 
     asked = dict.fromkeys(_ON_A_TARGET, on_a_target) | dict.fromkeys(_ON_ANYTHING, on_anything)
+    asked |= dict.fromkeys(_ON_TAGS, on_tags)
     asked["RegisterScalableTarget"] = register
     return {operation: partial(ask, operation) for operation, ask in asked.items()}

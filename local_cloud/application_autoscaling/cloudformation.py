@@ -22,24 +22,38 @@ class ScalableTargetResource:
         self._service = service
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Properties]:
-        self._register(properties)
+        self._register(properties, _tags(properties))
         target_id = "|".join(properties[name] for name in _IDENTITY)
         return target_id, {"Id": target_id}
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Properties:
-        self._register(new)
+        self._register(new, {})
+        self._update_tags(physical_id, _tags(old), _tags(new))
         return {"Id": physical_id}
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         _delete(self._service, "DeregisterScalableTarget", _identity_of(physical_id))
 
-    def _register(self, properties: Properties) -> None:
+    def _register(self, properties: Properties, tags: dict[str, str]) -> None:
         if properties.get("ScheduledActions"):
             raise invalid(
                 "The local cloud does not serve ScheduledActions of AWS::ApplicationAutoScaling::ScalableTarget"
             )
-        request = {name: value for name, value in properties.items() if name != "ScheduledActions"}
-        _call(self._service, "RegisterScalableTarget", request)
+        request = {name: value for name, value in properties.items() if name not in ("ScheduledActions", "Tags")}
+        _call(self._service, "RegisterScalableTarget", request | ({"Tags": tags} if tags else {}))
+
+    def _update_tags(self, physical_id: str, old: dict[str, str], new: dict[str, str]) -> None:
+        gone = [key for key in old if key not in new]
+        if old == new:
+            return
+        identity = _identity_of(physical_id)
+        described = {"ServiceNamespace": identity["ServiceNamespace"], "ResourceIds": [identity["ResourceId"]]}
+        (target,) = _call(self._service, "DescribeScalableTargets", described)["ScalableTargets"]
+        arn = {"ResourceARN": target["ScalableTargetARN"]}
+        if gone:
+            _call(self._service, "UntagResource", arn | {"TagKeys": gone})
+        if new:
+            _call(self._service, "TagResource", arn | {"Tags": new})
 
 
 class ScalingPolicyResource:
@@ -65,6 +79,11 @@ class ScalingPolicyResource:
 
     def _put(self, properties: Properties) -> dict[str, Any]:
         return _call(self._service, "PutScalingPolicy", _with_identity(properties))
+
+
+def _tags(properties: Properties) -> dict[str, str]:
+    """A template has them as a list, the API as a map."""
+    return {str(tag["Key"]): str(tag["Value"]) for tag in properties.get("Tags", [])}
 
 
 def _with_identity(properties: Properties) -> Properties:

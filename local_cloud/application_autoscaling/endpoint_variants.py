@@ -100,9 +100,11 @@ class EndpointVariants:
 
     def alarms_in_alarm(self, names: list[str]) -> set[str]:
         """Those of the alarms that are in the state ALARM."""
-        client, found = self._client("cloudwatch"), set()
+        found = set()
         for start in range(0, len(names), 100):
-            for alarm in client.describe_alarms(AlarmNames=names[start : start + 100])["MetricAlarms"]:
+            for alarm in self._client("cloudwatch").describe_alarms(AlarmNames=names[start : start + 100])[
+                "MetricAlarms"
+            ]:
                 if alarm["StateValue"] == "ALARM":
                     found.add(alarm["AlarmName"])
         return found

@@ -22,7 +22,6 @@ NOT_SERVED = {
         "StepScalingPolicyConfiguration", f"{_TRACKING}.CustomizedMetricSpecification",
         f"{_TRACKING}.PredefinedMetricSpecification.ResourceLabel",
     ),
-    "RegisterScalableTarget": ("Tags",),
 }  # fmt: skip
 
 

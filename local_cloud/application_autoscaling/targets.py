@@ -11,6 +11,7 @@ from local_cloud.application_autoscaling.listing import page_of
 from local_cloud.application_autoscaling.policies import ScalingPolicies
 from local_cloud.application_autoscaling.resource_ids import EndpointVariant, invalid, not_found
 from local_cloud.store import Table
+from local_cloud.wire import ServiceError
 
 _NOT_SUSPENDED = {
     "DynamicScalingInSuspended": False, "DynamicScalingOutSuspended": False, "ScheduledScalingSuspended": False,
@@ -47,6 +48,7 @@ class ScalableTargets:
             "SuspendedState": _NOT_SUSPENDED,
         }  # fmt: skip
         target |= {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
+        target["Tags"] = target.get("Tags", {}) | request.get("Tags", {})
         target["SuspendedState"] = target["SuspendedState"] | request.get("SuspendedState", {})
         _check_bounds(target)
         self._table.put(resource.resource_id, target)
@@ -69,6 +71,26 @@ class ScalableTargets:
             and target["ResourceId"] in request.get("ResourceIds", [target["ResourceId"]])
         ]  # fmt: skip
         return page_of("ScalableTargets", wanted, request, identity="ResourceId")
+
+    def tag_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        target = self._of_arn(request["ResourceARN"])
+        self._table.put(target["ResourceId"], target | {"Tags": target.get("Tags", {}) | request["Tags"]})
+        return {}
+
+    def untag_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        target = self._of_arn(request["ResourceARN"])
+        kept = {key: value for key, value in target.get("Tags", {}).items() if key not in request["TagKeys"]}
+        self._table.put(target["ResourceId"], target | {"Tags": kept})
+        return {}
+
+    def list_tags_for_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Tags": self._of_arn(request["ResourceARN"]).get("Tags", {})}
+
+    def _of_arn(self, arn: str) -> dict[str, Any]:
+        for target in self.all():
+            if target["ScalableTargetARN"] == arn:
+                return target
+        raise ServiceError("ResourceNotFoundException", f"The resource {arn} does not exist")
 
     def all(self) -> list[dict[str, Any]]:
         return [target for _, target in self._table.items()]

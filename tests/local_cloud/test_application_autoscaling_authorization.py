@@ -68,6 +68,17 @@ def test_registering_needs_what_the_service_does_for_its_caller() -> None:
     })  # fmt: skip
 
 
+def test_tags_of_a_new_target_are_asked_for_on_it() -> None:
+    found = rules("eu-west-1", "111122223333", target_arn_of={}.get, config_name_of={}.get, role_exists=lambda: True)
+    assert list(found["RegisterScalableTarget"](RESOURCE | {"Tags": {"team": "taxi"}}))[1] == Check(
+        "application-autoscaling:TagResource", TARGET.replace("0ec5", "*"),
+        {"aws:RequestTag/team": "taxi", "aws:TagKeys": ["team"]},
+    )  # fmt: skip
+    assert list(found["UntagResource"]({"ResourceARN": TARGET, "TagKeys": ["team"]})) == [
+        Check("application-autoscaling:UntagResource", TARGET, {"aws:TagKeys": ["team"]})
+    ]
+
+
 @pytest.mark.parametrize(
     ("operation", "actions"),
     [

@@ -175,9 +175,8 @@ def test_a_target_takes_its_policy_along(sagemaker: SageMakerCloud) -> None:
         ({"ResourceId": "endpoint/no-such/variant/A"}, "ValidationException", "endpoint variant doesn't exist"),
         ({"ResourceId": "table/trips"}, "ValidationException", "Unsupported service namespace, resource type or"),
         ({"ServiceNamespace": "ecs"}, "ValidationException", "Unsupported service namespace, resource type or"),
-        ({"Tags": {"team": "taxi"}}, "ValidationException", "does not serve Tags of RegisterScalableTarget"),
     ],
-    ids=["max below min", "min of zero", "no endpoint", "another kind", "another service", "tags"],
+    ids=["max below min", "min of zero", "no endpoint", "another kind", "another service"],
 )
 def test_a_wrong_target_is_refused(
     sagemaker: SageMakerCloud, change: dict[str, Any], code: str, message: str
@@ -345,10 +344,11 @@ def test_the_capacity_that_the_metric_asks_for(
     assert wanted_capacity(direction, count, ratio, cooling) == wanted
 
 
-def stack_template(endpoint: str, maximum: int | str) -> str:
+def stack_template(endpoint: str, maximum: int | str, **tags: str) -> str:
     target = {
         "ServiceNamespace": "sagemaker", "ScalableDimension": DIMENSION,
         "ResourceId": f"endpoint/{endpoint}/variant/A", "MinCapacity": "1", "MaxCapacity": maximum,
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }  # fmt: skip
     tracking = {
         "TargetValue": "30", "ScaleInCooldown": 60,
@@ -367,10 +367,31 @@ def stack_template(endpoint: str, maximum: int | str) -> str:
     })  # fmt: skip
 
 
+def tags_of(scaled: Scaled) -> dict[str, str]:
+    described = scaled.scaling.describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[scaled.names["ResourceId"]]
+    )
+    arn = described["ScalableTargets"][0]["ScalableTargetARN"]
+    return dict(scaled.scaling.list_tags_for_resource(ResourceARN=arn)["Tags"])
+
+
+def test_a_target_has_tags(sagemaker: SageMakerCloud) -> None:
+    scaled = Scaled(sagemaker)
+    arn = scaled.register(MinCapacity=1, MaxCapacity=2, Tags={"team": "taxi"})["ScalableTargetARN"]
+    scaled.scaling.tag_resource(ResourceARN=arn, Tags={"owner": "me"})
+    scaled.scaling.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert tags_of(scaled) == {"owner": "me"}
+    assert (
+        refusal(lambda: scaled.scaling.list_tags_for_resource(ResourceARN=f"{arn}0"))[0] == "ResourceNotFoundException"
+    )
+
+
 def test_a_stack_makes_changes_and_deletes_a_target_with_its_policy(sagemaker: SageMakerCloud) -> None:
     scaled, stack = Scaled(sagemaker), sagemaker.name("stack")
     cloudformation = sagemaker.client("cloudformation")
-    cloudformation.create_stack(StackName=stack, TemplateBody=stack_template(scaled.endpoint, 3))
+    cloudformation.create_stack(
+        StackName=stack, TemplateBody=stack_template(scaled.endpoint, 3, owner="me", team="taxi")
+    )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {item["OutputKey"]: item["OutputValue"] for item in described["Outputs"]}
@@ -383,11 +404,15 @@ def test_a_stack_makes_changes_and_deletes_a_target_with_its_policy(sagemaker: S
     }
     assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 30.0
 
-    cloudformation.update_stack(StackName=stack, TemplateBody=stack_template(scaled.endpoint, "5"))
+    assert tags_of(scaled) == {"owner": "me", "team": "taxi"}
+
+    changed = stack_template(scaled.endpoint, "5", team="trains")
+    cloudformation.update_stack(StackName=stack, TemplateBody=changed)
     cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     targets = {"ServiceNamespace": "sagemaker", "ResourceIds": [scaled.names["ResourceId"]]}
     (target,) = scaled.scaling.describe_scalable_targets(**targets)["ScalableTargets"]
     assert target["MaxCapacity"] == 5
+    assert tags_of(scaled) == {"team": "trains"}
 
     cloudformation.delete_stack(StackName=stack)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
