@@ -20,7 +20,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 DECISIONS := $(CURDIR)/build/decisions.jsonl
 RECORDED = mkdir -p build && rm -f $(DECISIONS) && LOCAL_CLOUD_DECISIONS=$(DECISIONS) python -m pytest
 # A worker takes whole files, and the suite waits more than it computes.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test check lint templates audit findings permissions experiments test-experiments test-long lock benchmark benchmark-gate benchmark-rollout clean
 

@@ -21,7 +21,7 @@ from pipeline_steps.comparison.bootstrap import RESAMPLES, Sampled, resample
 from pipeline_steps.comparison.compare import ScoredModel, compare
 from pipeline_steps.comparison.predictions import Predictions
 from pipeline_steps.documents import Scores, SlicedColumn
-from settings import ChampionPolicy, Evaluation, Limit, Margin, PrimaryMetric
+from settings import ChampionPolicy, Evaluation, Limit, PrimaryMetric
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 _PEERS_RESAMPLES = {100_000: 20, 1_000_000: 4, 10_000_000: 1}
@@ -34,7 +34,7 @@ def policy() -> Evaluation:
     return Evaluation(
         primary=PrimaryMetric(metric="roc_auc", goal="maximize"),
         limits=limits,
-        champion=ChampionPolicy(not_worse_by=Margin(0.01)),
+        champion=ChampionPolicy.model_validate({"not_worse_by": 0.01}),
     )
 
 
