@@ -319,34 +319,10 @@ def _without(actions: str | list[str], action: str) -> list[str]:
     return left or ["none:Nothing"]
 
 
-def test_a_model_that_is_replaced_after_its_evaluation_is_not_served(line: DeliveryLine) -> None:
-    before = line.served_package("production")
-    line.edit("slipway.yaml", r"trees: \d+", "trees: 120")
-    assert _push_change(line, "A model that somebody replaces").returncode == 3
-    (judged, other) = (
-        line.client("sagemaker").describe_model_package(ModelPackageName=package)["InferenceSpecification"]
-        for package in (line.served_package("staging"), before)
-    )
-    s3, place = line.client("s3"), _place(judged["Containers"][0]["ModelDataUrl"])
-    replacement = s3.get_object(**_place(other["Containers"][0]["ModelDataUrl"]))["Body"].read()
-    s3.put_object(**place, Body=replacement)  # a good model, too, but not this one
-
-    line.slipway("approve", "--comment", "as it was in staging")
-    watched = line.slipway("watch", check=False)
-
-    assert watched.returncode == 1
-    expected, got = (one["Containers"][0]["Environment"]["SLIPWAY_MODEL_SHA256"] for one in (judged, other))
-    reason = f"the model's files have the SHA-256 {got}, but those that were trained have {expected}"
-    assert reason in line.slipway("logs", "production").stdout
-    assert line.served_package("production") == before
-    assert line.slipway("invoke").returncode == 0
-
-
 def test_a_rollout_that_its_callers_suffer_from_is_taken_back_and_told(line: DeliveryLine) -> None:
-    before = line.served_package("production")
-    _set_trees(line, 100, 6)
-    assert _push_change(line, "A better model").returncode == 3
-    new = _newest_package(line)
+    before, new = line.served_package("production"), _newest_package(line)
+    assert before != new["ModelPackageArn"]  # the better one, to which the approver said no
+    _release(line, new["ModelPackageVersion"])
     with _refused_calls(line):
         line.slipway("approve", "--comment", "better")
         watched = line.slipway("watch", check=False)
@@ -361,6 +337,14 @@ def test_a_rollout_that_its_callers_suffer_from_is_taken_back_and_told(line: Del
     failure = eventually(lambda: _noted(line, new["ModelPackageArn"], "rollout_failure"), 60)
     assert "flight-delays-production-refused" in failure
     assert failure in _words(line.slipway("releases").stdout)
+
+
+def _release(line: DeliveryLine, version: int) -> str:
+    """Release a version up to its approval; what the approver is told."""
+    line.slipway("release", str(version))
+    asked = line.slipway("watch", check=False)
+    assert asked.returncode == 3, asked.stdout + asked.stderr
+    return _words(asked.stdout)
 
 
 @contextmanager
@@ -391,11 +375,8 @@ def _noted(line: DeliveryLine, package: str, key: str) -> str | None:
 def test_a_version_is_released_again_by_its_number_and_taken_back_by_one_command(line: DeliveryLine) -> None:
     before, new = line.served_package("production"), _newest_package(line)
     jobs = len(line.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
-    version = str(new["ModelPackageVersion"])
-    line.slipway("release", version)
-    asked = line.slipway("watch", check=False)
-    assert asked.returncode == 3, asked.stdout
-    assert f"version {version}" in _words(asked.stdout)
+    asked = _release(line, new["ModelPackageVersion"])
+    assert f"Release of version {new['ModelPackageVersion']}" in asked
     line.slipway("approve", "--comment", "its callers are well again")
     line.slipway("watch")
     assert line.served_package("production") == new["ModelPackageArn"]
@@ -408,9 +389,33 @@ def test_a_version_is_released_again_by_its_number_and_taken_back_by_one_command
     assert "wrong at night" in _words(line.slipway("releases").stdout)
 
 
+@pytest.mark.long
+def test_a_model_that_is_replaced_after_its_evaluation_is_not_served(line: DeliveryLine) -> None:
+    before = line.served_package("production")
+    line.edit("slipway.yaml", r"trees: \d+", "trees: 120")
+    assert _push_change(line, "A model that somebody replaces").returncode == 3
+    (judged, other) = (
+        line.client("sagemaker").describe_model_package(ModelPackageName=package)["InferenceSpecification"]
+        for package in (line.served_package("staging"), before)
+    )
+    s3, place = line.client("s3"), _place(judged["Containers"][0]["ModelDataUrl"])
+    replacement = s3.get_object(**_place(other["Containers"][0]["ModelDataUrl"]))["Body"].read()
+    s3.put_object(**place, Body=replacement)  # a good model, too, but not this one
+
+    line.slipway("approve", "--comment", "as it was in staging")
+    watched = line.slipway("watch", check=False)
+
+    assert watched.returncode == 1
+    expected, got = (one["Containers"][0]["Environment"]["SLIPWAY_MODEL_SHA256"] for one in (judged, other))
+    reason = f"the model's files have the SHA-256 {got}, but those that were trained have {expected}"
+    assert reason in line.slipway("logs", "production").stdout
+    assert line.served_package("production") == before
+    assert line.slipway("invoke").returncode == 0
+
+
 def test_a_pull_request_is_judged_in_one_comment_that_the_next_push_updates(line: DeliveryLine) -> None:
     executions = len(line.executions())
-    _set_trees(line, 100, 6)
+    _set_trees(line, 110, 6)
     line.commit("More trees")
     line.git("push", "--quiet", "slipway", "HEAD:refs/heads/more-trees")
     codecommit = line.client("codecommit")
