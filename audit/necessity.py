@@ -24,6 +24,7 @@ _ENDED = ("Succeeded", "Failed", "Stopped", "Superseded")
 _STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _PRODUCTION = "flight-delays-production"
 _PULL_REQUESTS = "flight-delays-pull-request"
+_ROLLOUT_NOTES = "flight-delays-record-rollout"
 _BRANCH = "more-trees"
 
 
@@ -48,11 +49,25 @@ class Experiment:
     def run(self) -> None:
         """Strip the roles, then push until two models were in production one after the other and a third is judged."""
         self.roles.strip(self._cloudformation)
-        for trees in (100, 101):
-            self._line.edit("slipway.yaml", r"trees: \d+", f"trees: {trees}")
-            self._line.edit("README.md", r"\A", f"{trees}\n")
-            self._succeed(self._start())
+        self._release(100)
+        if self._newest_build(_ROLLOUT_NOTES, known=()) is None:
+            self._give_back("")  # the event that should have started it has no other place to say so
+        self._release(101)
+        self._note_rollout()
         self._judge_pull_request()
+
+    def _release(self, trees: int) -> None:
+        self._line.edit("slipway.yaml", r"trees: \d+", f"trees: {trees}")
+        self._line.edit("README.md", r"\A", f"{trees}\n")
+        self._succeed(self._start())
+
+    def _note_rollout(self) -> None:
+        """Retry the build that notes the rollout until it succeeds; the pipeline does not wait for it."""
+        codebuild, known = self._line.client("codebuild"), list[str]()
+        while (told := self._why_the_build_failed(_ROLLOUT_NOTES, known)) is not None:
+            self._give_back(told)
+            known = self._builds(_ROLLOUT_NOTES)
+            codebuild.retry_build(id=known[0])
 
     def _start(self) -> str:
         """Push; gives the id of the execution that it starts, once it may."""
@@ -75,14 +90,14 @@ class Experiment:
     def _judge_pull_request(self) -> None:
         """Open a pull request, and push to its branch until a build of it succeeds."""
         self._line.edit("slipway.yaml", r"trees: \d+", "trees: 102")
-        known = self._builds()
+        known = self._builds(_PULL_REQUESTS)
         self._push_branch()
         codecommit = self._line.client("codecommit")
         target = {"repositoryName": "flight-delays", "sourceReference": _BRANCH, "destinationReference": "main"}
         codecommit.create_pull_request(title="More trees", targets=[target])
-        while (told := self._why_the_build_failed(known)) is not None:
+        while (told := self._why_the_build_failed(_PULL_REQUESTS, known)) is not None:
             self._give_back(told)
-            known = self._builds()
+            known = self._builds(_PULL_REQUESTS)
             self._line.edit("README.md", r"\A", "again\n")
             self._push_branch()
 
@@ -90,19 +105,27 @@ class Experiment:
         self._line.commit("A commit")
         self._line.git("push", "--quiet", "slipway", f"HEAD:refs/heads/{_BRANCH}")
 
-    def _builds(self) -> list[str]:
-        ids: list[str] = self._line.client("codebuild").list_builds_for_project(projectName=_PULL_REQUESTS)["ids"]
+    def _builds(self, project: str) -> list[str]:
+        """The ids of a project's builds, the newest first."""
+        ids: list[str] = self._line.client("codebuild").list_builds_for_project(projectName=project)["ids"]
         return ids
 
-    def _why_the_build_failed(self, known: Collection[str]) -> str | None:
-        """What the build that is not known says of its failure, "" when none starts; None when it has succeeded."""
+    def _newest_build(self, project: str, known: Collection[str]) -> str | None:
+        """The newest build that is not known, once there is one; None when none starts."""
         deadline = time.monotonic() + _START_SECONDS
-        while not (started := [one for one in self._builds() if one not in known]):
+        while not (started := [one for one in self._builds(project) if one not in known]):
             if time.monotonic() > deadline:
-                return ""
+                return None
             time.sleep(_POLL_SECONDS)
+        return started[0]
+
+    def _why_the_build_failed(self, project: str, known: Collection[str]) -> str | None:
+        """What the build that is not known says of its failure, "" when none starts; None when it has succeeded."""
+        started = self._newest_build(project, known)
+        if started is None:
+            return ""
         codebuild = self._line.client("codebuild")
-        while (build := codebuild.batch_get_builds(ids=started)["builds"][0])["buildStatus"] == "IN_PROGRESS":
+        while (build := codebuild.batch_get_builds(ids=[started])["builds"][0])["buildStatus"] == "IN_PROGRESS":
             time.sleep(_POLL_SECONDS)
         return None if build["buildStatus"] == "SUCCEEDED" else f"{build['phases']}\n{self._log_of(build)}"
 
