@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 ENVIRONMENT = {
     "type": "LINUX_CONTAINER", "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",

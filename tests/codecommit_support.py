@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_cloud_server import CloudServer, eventually
+from eventually import eventually
+from local_cloud_server import CloudServer
 
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"], "HOME": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",

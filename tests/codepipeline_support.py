@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from eventually import eventually
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,13 +103,3 @@ class CloudServer:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
         self.process.wait(30)
-
-
-def eventually(check: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true answer of `check`; fails with its last answer after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := check()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: last answer {answer!r}")
-        time.sleep(0.05)
-    return answer

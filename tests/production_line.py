@@ -28,7 +28,7 @@ from pipeline_steps.documents import Samples, Scores
 from settings import Settings, load
 from slipway.local_server import LocalServer
 from tests.delivery_line import DeliveryLine
-from tests.local_cloud_server import eventually
+from tests.eventually import eventually
 
 NAME = "flight-delays"
 STACK = ENDPOINT = f"{NAME}-production"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from delivery_line import DeliveryLine
-from local_cloud_server import eventually
+from eventually import eventually
 
 from model_code.artifact import model_digest, unpack
 

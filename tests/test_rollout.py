@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local_cloud_server import eventually
+from tests.eventually import eventually
 from tests.production_line import ENDPOINT, INSTANCES, ProductionLine, deployed_production
 from tests.steady_load import Call, SteadyLoad, failed
 

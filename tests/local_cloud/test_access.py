@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_access import http_request, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 from local_cloud.ministack.access import one_at_a_time
 

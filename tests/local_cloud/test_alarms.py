@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_cloud_server import CloudServer, eventually
+from eventually import eventually
+from local_cloud_server import CloudServer
 
 from local_cloud.ministack.alarms import thinned
 

@@ -16,8 +16,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from codebuild_support import ENVIRONMENT, Builds, commands, error, failure, spec, statuses
+from eventually import eventually
 from local_cloud_access import make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 
 @pytest.fixture

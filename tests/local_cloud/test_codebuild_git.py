@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from codebuild_support import Builds, commands, error, failure
 from codecommit_support import WorkingCopy
+from eventually import eventually
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 SHOWN = ("CODEBUILD_RESOLVED_SOURCE_VERSION", "CODEBUILD_SOURCE_VERSION", "CODEBUILD_SOURCE_REPO_URL")
 SHOWING = commands(build=["cat file", "git rev-parse HEAD", *(f'echo "{name}=[${name}]"' for name in SHOWN)])

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 from codecommit_support import Events, WorkingCopy, error_code
+from eventually import eventually
 from local_cloud_access import git_authorization, http_request, make_role, open_tls
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 
 @pytest.fixture

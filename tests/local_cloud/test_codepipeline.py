@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from codepipeline_support import FAILING_TEMPLATE, PipelineUnderTest, action, approval, deploy, stage, topic_template
-from local_cloud_server import CloudServer, eventually
+from eventually import eventually
+from local_cloud_server import CloudServer
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from codepipeline_support import PipelineUnderTest, action, approval, deploy, saved, stage, topic_template
+from eventually import eventually
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 
 @pytest.fixture

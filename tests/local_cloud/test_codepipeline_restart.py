@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Callable
 
 from codepipeline_support import PipelineUnderTest, approval, deploy, saved, stage, topic_template
-from local_cloud_server import CloudServer, eventually
+from eventually import eventually
+from local_cloud_server import CloudServer
 
 
 def test_an_approval_waits_over_a_killed_server_with_the_same_token(start_cloud: Callable[[], CloudServer]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from codepipeline_support import PipelineUnderTest, approval, stage
+from eventually import eventually
 from local_cloud_access import make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 from codepipeline_support import PipelineUnderTest, approval, stage
 from conformity import ADDED, NonconformityError, faults
+from eventually import eventually
 from fidelity_support import HARMLESS, Registered, pages, succeeded
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 from local_cloud.wire import service_model
 

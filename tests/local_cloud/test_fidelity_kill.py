@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from codepipeline_support import PipelineUnderTest, approval, stage
+from eventually import eventually
 from local_cloud_access import EVERYTHING, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 from local_cloud.server import bind
 

@@ -4,8 +4,9 @@ import json
 import uuid
 
 import pytest
+from eventually import eventually
 from local_cloud_access import make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 
 def _deploy(server: CloudServer, role_of_stack: str, **more: object) -> tuple[str, dict]:

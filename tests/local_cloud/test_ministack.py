@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventually import eventually
 from local_cloud_access import http_request, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy_cloud.py"))]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from eventually import eventually
 from local_cloud_access import make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 ALARM = {
     "AlarmName": "taxi-errors", "Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors",

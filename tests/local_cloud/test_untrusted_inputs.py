@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_access import http_request, make_role
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 ANYTHING = {"Action": "*", "Resource": "*"}
 ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}

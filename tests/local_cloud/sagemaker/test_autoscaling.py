@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from fidelity_support import pages
 from local_cloud_sagemaker import SageMakerCloud
-from local_cloud_server import eventually
 from steady_load import SteadyLoad, failed
 
 from local_cloud.application_autoscaling.tracking import wanted_capacity

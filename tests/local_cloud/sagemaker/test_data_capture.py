@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_sagemaker import PERMISSIONS, SageMakerCloud
-from local_cloud_server import eventually
 
 BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
 TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}

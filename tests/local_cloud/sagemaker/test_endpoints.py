@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_sagemaker import LABEL, SageMakerCloud, alive
-from local_cloud_server import eventually
 
 PING_REASON = (
     "The primary container for production variant A did not pass the ping health check. "

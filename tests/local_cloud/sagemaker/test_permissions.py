@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_access import make_role
 from local_cloud_sagemaker import PERMISSIONS, SageMakerCloud
-from local_cloud_server import eventually
 
 REPOSITORY_ACTIONS = ["ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"]
 LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]

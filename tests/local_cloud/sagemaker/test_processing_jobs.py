@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_sagemaker import SageMakerCloud
-from local_cloud_server import eventually
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_access import make_role
 from local_cloud_sagemaker import SageMakerCloud
-from local_cloud_server import eventually
 
 
 def template(sagemaker: SageMakerCloud, model_uri: str, **changes: Any) -> dict[str, Any]:

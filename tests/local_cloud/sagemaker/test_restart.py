@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from eventually import eventually
 from local_cloud_sagemaker import SageMakerCloud, alive
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_sagemaker import PERMISSIONS, SageMakerCloud, alive
-from local_cloud_server import CloudServer, eventually
+from local_cloud_server import CloudServer
 
 THREADS = 3
 CALLS_PER_SECOND = 45

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from eventually import eventually
 from local_cloud_sagemaker import SageMakerCloud, alive
-from local_cloud_server import eventually
 
 from local_cloud.processes import Processes
 from local_cloud.sagemaker.containers import Command

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from eventually import eventually
 from local_cloud_sagemaker import SageMakerCloud
-from local_cloud_server import eventually
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
