@@ -6,7 +6,7 @@
 #   make experiments  the SageMaker SDK, which slipway experiment needs (700 MiB)
 #   make test-long    more models through the whole pipeline than make test has the time for
 #   make test-experiments  its tests, which ask for it
-#   make permissions  take every permission away and give back what the runs fail without (a quarter of an hour)
+#   make permissions  take every permission away and give back what the runs fail without (half an hour)
 #   make lock     after a change of a requirements*.in or package.json
 
 PYTHON ?= python3

@@ -2,7 +2,8 @@
 
 The project's own template on the local cloud, four instances of a tiny model, a steady open-model load; the canary is
 one of the four. Beside it what most pipelines do, an update without guardrails, taken back by hand at the first failed
-call; and the limit: what a canary of that share has to let fail until an alarm of that period can have seen it.
+call; and the limit on AWS, whose alarms look at whole periods: what such a canary lets fail until the first is over.
+The local cloud looks at its alarms every second, so it is faster than that.
 
     make benchmark-rollout
 """
@@ -120,9 +121,8 @@ def main() -> None:
             console.print(f"measured: {release.name}")
     period = limits.rollback_on.period_seconds
     least = PER_SECOND * period / INSTANCES
-    table.add_row(
-        "limit: a canary of 1 of 4, until one period is over", "", "", f"{least:.0f}", "", "", "", f"{period}"
-    )
+    limit = f"limit on AWS: one of {INSTANCES}, for a period"
+    table.add_row(limit, "", "", f"{least:.0f}", "", "", "", f"{period}")
     console.print(table)
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(f"bake time {limits.step_seconds} s, period of the alarms {period} s; {mib:.0f} MiB in this process")
