@@ -127,11 +127,32 @@ def synth() -> dict[str, Any]:
 
 
 def record_approval() -> dict[str, Any]:
-    """Note on the model package who approved it, and why.
+    """Note on the model package who approved it, and why."""
+    read = 'aws codepipeline get-pipeline-state --name "$PIPELINE_NAME" --output json > state.json'
+    return _note("APPROVAL_NOTE", read)
+
+
+def record_rollout() -> dict[str, Any]:
+    """Note on the model package what became of its rollout."""
+    read = (
+        "for alarm in $ALARM_NAMES; do "
+        'aws cloudwatch describe-alarms --alarm-names "$alarm" --output json > "alarm-$alarm.json" && '
+        'aws cloudwatch describe-alarm-history --alarm-name "$alarm" --history-item-type StateUpdate '
+        '--output json > "history-$alarm.json" || exit 1; done'
+    )
+    return _note("ROLLOUT_NOTE", read)
+
+
+def _note(program: str, read: str) -> dict[str, Any]:
+    """Have a program make an UpdateModelPackage request of what AWS knows of an execution.
 
     The role may change a version, so nothing of the commit is run: the build leaves the folder of its source, where
-    programs look for modules (Python) and for the version to be (pyenv), before it starts any. What the approver wrote
+    programs look for modules (Python) and for the version to be (pyenv), before it starts any. What people wrote
     travels in files, never in a command. The program is the project's variable, as a log repeats all commands.
+
+    Args:
+        program: the variable that holds its text.
+        read: the command that reads what it needs besides the execution's actions.
     """
     return {
         "version": _VERSION,
@@ -141,30 +162,8 @@ def record_approval() -> dict[str, Any]:
                     'folder="$(mktemp -d)" && cd "$folder"',
                     'aws codepipeline list-action-executions --pipeline-name "$PIPELINE_NAME" '
                     '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
-                    'aws codepipeline get-pipeline-state --name "$PIPELINE_NAME" --output json > state.json',
-                    'python3 -I -c "$APPROVAL_NOTE" > request.json',
-                    "aws sagemaker update-model-package --cli-input-json file://request.json",
-                ]
-            }
-        },
-    }
-
-
-def record_rollout() -> dict[str, Any]:
-    """Note on the model package what became of its rollout; as careful as record_approval, for the same reason."""
-    return {
-        "version": _VERSION,
-        "phases": {
-            "build": {
-                "commands": [
-                    'folder="$(mktemp -d)" && cd "$folder"',
-                    'aws codepipeline list-action-executions --pipeline-name "$PIPELINE_NAME" '
-                    '--filter "pipelineExecutionId=$EXECUTION_ID" --output json > actions.json',
-                    "for alarm in $ALARM_NAMES; do "
-                    'aws cloudwatch describe-alarms --alarm-names "$alarm" --output json > "alarm-$alarm.json" && '
-                    'aws cloudwatch describe-alarm-history --alarm-name "$alarm" --history-item-type StateUpdate '
-                    '--output json > "history-$alarm.json" || exit 1; done',
-                    'python3 -I -c "$ROLLOUT_NOTE" > request.json',
+                    read,
+                    f'python3 -I -c "${program}" > request.json',
                     "aws sagemaker update-model-package --cli-input-json file://request.json",
                 ]
             }

@@ -2,19 +2,13 @@
 
 from functools import partial
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infra import names, permissions
+from infra import names, permissions, scaling_permissions
 from infra.permission import Permission
 from infra.vpc_config import VpcConfig
-
-_NOT_SCALED = "only where max_instance_count is more than instance_count, and the recorded run has one instance"
-
-_SCALING = "sagemaker.application-autoscaling.amazonaws.com"
-_SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 
 class DeploymentRole(Construct):
@@ -49,7 +43,7 @@ class DeploymentRole(Construct):
             statements=[
                 *self._own_resources(project, environment, vpc_config),
                 *self._own_alarms(project, environment),
-                *(self._own_scaling(project, environment) if autoscaled else ()),
+                *(scaling_permissions.scale_endpoint(project, environment) if autoscaled else ()),
                 permissions.describe_model_packages(project),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
                 permissions.encrypt_volumes(key),
@@ -114,68 +108,5 @@ class DeploymentRole(Construct):
                     "cloudwatch:DeleteDashboards": taken_back,
                     "cloudwatch:GetDashboard": "CloudFormation looks at what it has made; the local cloud does not",
                 },
-            ),
-        ]
-
-    @staticmethod
-    def _own_scaling(project: str, environment: str) -> list[Permission]:
-        """Autoscaling of the endpoint. What is scaled, Application Auto Scaling does as its own linked role.
-
-        The actions of SageMaker, CloudWatch and IAM are those that its user guide asks of whoever registers a target.
-        """
-        endpoint = names.endpoint_name(project, environment)
-        of_variants = {
-            "StringEquals": {
-                "application-autoscaling:service-namespace": "sagemaker",
-                "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
-            }
-        }
-        changes = (
-            "application-autoscaling:DeleteScalingPolicy",
-            "application-autoscaling:DeregisterScalableTarget",
-            "application-autoscaling:PutScalingPolicy",
-            "application-autoscaling:RegisterScalableTarget",
-        )
-        looks = (
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DescribeScalingActivities",
-            "application-autoscaling:DescribeScalingPolicies",
-        )
-        tags = (
-            "application-autoscaling:ListTagsForResource",
-            "application-autoscaling:TagResource",
-            "application-autoscaling:UntagResource",
-        )
-        alarms = ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm")
-        targets = f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*"
-        given = "a scalable target gets its id when it is registered"
-        scale, create_role = "sagemaker:UpdateEndpointWeightsAndCapacities", "iam:CreateServiceLinkedRole"
-        return [
-            permissions.allow(
-                *changes,
-                on=targets,
-                when=of_variants,
-                wildcard=f"{given}; that it is a variant's is the limit",
-                unused=dict.fromkeys(changes, _NOT_SCALED),
-            ),
-            permissions.allow(*tags, on=targets, wildcard=given, unused=dict.fromkeys(tags, _NOT_SCALED)),
-            permissions.allow(
-                *looks,
-                on=permissions.ANY,
-                wildcard="AWS checks no Describe action of Application Auto Scaling against a resource",
-                unused=dict.fromkeys(looks, _NOT_SCALED),
-            ),
-            permissions.allow(
-                *alarms,
-                on=names.alarm_arn(f"TargetTracking-endpoint/{endpoint}/variant/{names.CHAMPION}-*"),
-                wildcard="Application Auto Scaling ends the names of its alarms with an id",
-                unused=dict.fromkeys(alarms, _NOT_SCALED),
-            ),
-            permissions.allow(scale, on=names.sagemaker_arn("endpoint", endpoint), unused={scale: _NOT_SCALED}),
-            permissions.allow(
-                create_role,
-                on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/aws-service-role/{_SCALING}/{_SCALING_ROLE}",
-                when={"StringEquals": {"iam:AWSServiceName": _SCALING}},
-                unused={create_role: _NOT_SCALED},
             ),
         ]
