@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,6 +189,20 @@ class ProductionLine:
         variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
         models = [sagemaker.describe_model(ModelName=variant["ModelName"]) for variant in variants]
         return [model["PrimaryContainer"]["ModelPackageName"] for model in models]
+
+    def calls_of(self, variant: str) -> float:
+        """How many calls a variant has got in the last minutes, as CloudWatch tells it."""
+        now = datetime.now(UTC)
+        found = self.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName="Invocations",
+            Dimensions=[{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
 
     def why_the_stack_failed(self) -> str:
         """The reason of the endpoint's last failed change, as the stack tells it."""

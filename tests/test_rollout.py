@@ -5,6 +5,7 @@ The template, alarms and roles are the project's own, the model behind them a ti
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -69,9 +70,9 @@ def test_no_call_fails_while_a_good_model_takes_over(production: ProductionLine)
     ],
 )
 def test_a_bad_model_is_taken_back_by_its_alarm(
-    production: ProductionLine, how: dict[str, float], alarm: str, limit: str
+    production: ProductionLine, how: dict[str, Any], alarm: str, limit: str
 ) -> None:
-    bad = production.package(BAD, **how)  # type: ignore[arg-type]
+    bad = production.package(BAD, **how)
     with load(production).running() as calls:
         assert production.deploy(bad, Strategy="canary") == "UPDATE_ROLLBACK_COMPLETE"
         eventually(lambda: last_answers(calls) == {str(OLD)})
@@ -128,11 +129,13 @@ def test_an_ab_test_splits_the_calls_until_the_challenger_is_promoted(production
 
 
 @pytest.mark.parametrize("how", [{"status": 500}, {"seconds": 30.0}], ids=["fails", "hangs"])
-def test_a_shadow_never_touches_a_caller(production: ProductionLine, how: dict[str, float]) -> None:
-    shadow, old = production.package(BAD, **how), production.first_package  # type: ignore[arg-type]
+def test_a_shadow_never_touches_a_caller(production: ProductionLine, how: dict[str, Any]) -> None:
+    shadow, old = production.package(BAD, **how), production.first_package
     assert production.deploy(old, ChallengerModelPackageArn=shadow, Strategy="shadow") == "UPDATE_COMPLETE"
+    before = production.calls_of("Challenger")
     with load(production).running() as calls:
         eventually(lambda: len(calls) >= 200, 60)
+    eventually(lambda: production.calls_of("Challenger") > before, 60)  # it did get copies, once they have ended
     assert failed(calls) == []
     assert {call.answer for call in calls} == {str(OLD)}
     assert max(call.seconds for call in calls) < 5
