@@ -4,10 +4,10 @@ A process loads the model before it listens, and /ping says 200 only when all pr
 them starts, the model's files are compared with the digest of what was trained.
 """
 
-import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -176,34 +176,73 @@ def run(paths: Paths, address: str, port: int, workers: int, expected_digest: st
         # A process that is killed, for its memory for instance, is started again while the others serve on.
         respawn_failed_workers=True,
     )
-    # A process inherits the server's handler until it has loaded the model: a stop would wait for it.
-    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
+    _end_forked_processes_at_once()
     say(f"serving on {address}:{port} with {workers} processes")
-    server.serve(target_loader=partial(_load, paths.model, columns, task, start), wrap_loader=False)
-    if start.failed.is_set():
+    try:
+        server.serve(target_loader=partial(_load, paths.model, columns, task, start), wrap_loader=False)
+    except SystemExit:  # it saw the process end before it was told to end itself
+        if not start.has_failed:
+            raise
+    if start.has_failed:
         raise ModelError(f"the model in {paths.model} cannot be loaded: the lines above say why")
+
+
+def _end_forked_processes_at_once() -> None:
+    """Let SIGTERM end a process that has not loaded its model yet.
+
+    It would inherit the server's handler, and a stop would wait for it; what arrives before it has its own is kept.
+    """
+    mask, sigterm = signal.pthread_sigmask, {signal.SIGTERM}
+
+    def in_child() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        mask(signal.SIG_UNBLOCK, sigterm)
+
+    os.register_at_fork(
+        before=partial(mask, signal.SIG_BLOCK, sigterm),
+        after_in_parent=partial(mask, signal.SIG_UNBLOCK, sigterm),
+        after_in_child=in_child,
+    )
+
+
+class _Tally:
+    """A number that the server and its processes share: the bytes of a file.
+
+    The counters of multiprocessing need semaphores, which serverless environments lack (no /dev/shm).
+    """
+
+    def __init__(self) -> None:
+        self._file, name = tempfile.mkstemp()  # open as long as the server runs
+        Path(name).unlink()
+
+    def add_one(self) -> None:
+        os.write(self._file, b".")  # processes that were forked share the place in the file, too
+
+    def count(self) -> int:
+        return os.fstat(self._file).st_size
 
 
 class _Start:
     """What the server's processes tell each other of their start."""
 
     def __init__(self, workers: int) -> None:
-        self.failed = multiprocessing.Event()
-        self._loaded = multiprocessing.Value("i", 0)
+        self._failed, self._loaded = _Tally(), _Tally()
         self._workers = workers
         self._server = os.getpid()
 
+    @property
+    def has_failed(self) -> bool:
+        return self._failed.count() > 0
+
     def note_loaded(self) -> None:
-        with self._loaded.get_lock():
-            self._loaded.value += 1
+        self._loaded.add_one()
 
     def all_have_loaded(self) -> bool:
-        loaded: int = self._loaded.value
-        return loaded >= self._workers
+        return self._loaded.count() >= self._workers
 
     def give_up(self) -> None:
         """End the server: a process that cannot load the model would be started again without end."""
-        self.failed.set()
+        self._failed.add_one()
         os.kill(self._server, signal.SIGTERM)
 
 

@@ -332,6 +332,21 @@ def test_a_model_of_which_no_digest_is_known_is_served_with_a_warning(
         server.kill()
 
 
+def test_a_model_is_served_where_there_are_no_semaphores(
+    line: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    # As in a serverless environment, which has no /dev/shm.
+    without = "import _multiprocessing\ndef refuse(*_, **__): raise OSError(38, 'Function not implemented')\n"
+    (tmp_path / "sitecustomize.py").write_text(f"{without}_multiprocessing.SemLock = refuse\n")
+    shutil.copytree(line.base / "model", tmp_path / "model")
+    # joblib warns that it does without.
+    server = Server(tmp_path, environment, PYTHONPATH=str(tmp_path), PYTHONWARNINGS="default")
+    try:
+        wait_until(server.ready)
+    finally:
+        server.kill()
+
+
 def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -432,20 +447,21 @@ def slow(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
         server.kill()
 
 
+def ping(server: Server) -> int | None:
+    with contextlib.suppress(OSError):
+        return server.call("GET", "/ping")[0]
+    return None
+
+
 def test_ping_says_503_until_every_process_has_loaded_the_model(slow: Server, tmp_path: Path) -> None:
-    def ping() -> int | None:
-        with contextlib.suppress(OSError):
-            return slow.call("GET", "/ping")[0]
-        return None
-
-    wait_until(lambda: ping() is not None)
-    assert [ping() for _ in range(20)] == [503] * 20
+    wait_until(lambda: ping(slow) is not None)
+    assert [ping(slow) for _ in range(20)] == [503] * 20
     (tmp_path / "model_code/may load").touch()
-    wait_until(lambda: ping() == 200)
+    wait_until(lambda: ping(slow) == 200)
 
 
-def test_sigterm_does_not_wait_for_a_process_that_still_loads_the_model(slow: Server, tmp_path: Path) -> None:
-    wait_until((tmp_path / "model_code/loaded by one").exists)
+def test_sigterm_does_not_wait_for_a_process_that_still_loads_the_model(slow: Server) -> None:
+    wait_until(lambda: ping(slow) == 503)  # one process serves
     wait_until(lambda: len(slow.workers()) == 2)
     slow.process.terminate()
     assert slow.process.wait(timeout=20) == 0  # granian would kill that process after 25 s
