@@ -9,6 +9,7 @@ from constructs import Construct
 from infra import names, permissions, scaling_permissions
 from infra.permission import Permission
 from infra.vpc_config import VpcConfig
+from settings import AnyEndpoint, Endpoint
 
 
 class DeploymentRole(Construct):
@@ -31,7 +32,7 @@ class DeploymentRole(Construct):
         endpoint_role: iam.IRole,
         key: kms.IKey,
         vpc_config: VpcConfig | None,
-        autoscaled: bool,
+        endpoint: AnyEndpoint,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = permissions.role(
@@ -41,9 +42,10 @@ class DeploymentRole(Construct):
             # cannot ask for it. Only who may pass the role, and so belongs to this account, can give it to a stack.
             assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
             statements=[
-                *self._own_resources(project, environment, vpc_config),
+                *self._own_models(project, environment, endpoint, vpc_config),
+                *self._own_resources(project, environment),
                 *self._own_alarms(project, environment),
-                *(scaling_permissions.scale_endpoint(project, environment) if autoscaled else ()),
+                *(scaling_permissions.scale_endpoint(project, environment) if endpoint.autoscaled_to else ()),
                 permissions.describe_model_packages(project),
                 permissions.pass_role(endpoint_role, to="sagemaker.amazonaws.com"),
                 permissions.encrypt_volumes(key),
@@ -51,7 +53,19 @@ class DeploymentRole(Construct):
         )
 
     @staticmethod
-    def _own_resources(project: str, environment: str, vpc_config: VpcConfig | None) -> list[Permission]:
+    def _own_models(
+        project: str, environment: str, endpoint: AnyEndpoint, vpc_config: VpcConfig | None
+    ) -> list[Permission]:
+        on_generated = partial(permissions.on_generated, project, environment)
+        # SageMaker isolates no container of a serverless endpoint: docs/decisions/0018-serverless.md
+        limits = permissions.confined(vpc_config) if isinstance(endpoint, Endpoint) else None
+        return [
+            *on_generated("model", "sagemaker:CreateModel", when=limits),
+            *on_generated("model", "sagemaker:DeleteModel", "sagemaker:DescribeModel"),
+        ]
+
+    @staticmethod
+    def _own_resources(project: str, environment: str) -> list[Permission]:
         endpoint = names.sagemaker_arn("endpoint", names.endpoint_name(project, environment))
         on_generated = partial(permissions.on_generated, project, environment)
         of_tags = ("sagemaker:AddTags", "sagemaker:DeleteTags", "sagemaker:ListTags")
@@ -59,8 +73,6 @@ class DeploymentRole(Construct):
         # Both are checked against the endpoint and against its config.
         release = ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint")
         return [
-            *on_generated("model", "sagemaker:CreateModel", when=permissions.confined(vpc_config)),
-            *on_generated("model", "sagemaker:DeleteModel", "sagemaker:DescribeModel"),
             *on_generated(
                 "endpoint-config",
                 "sagemaker:CreateEndpointConfig",

@@ -19,6 +19,9 @@ _TOLD = {
 class EndpointAlarms(Construct):
     """Three alarms on what serves. In a rollout they look at the new instances alone, and take it back.
 
+    Args:
+        endpoint_config_name: of what serves; None for the endpoint, whatever serves.
+
     SageMaker also publishes its metrics by endpoint config. An alarm on all calls of the endpoint would see a canary of
     10 % refuse everything as 10 % refused, and errors of the model that is to be replaced would end the rollout.
 
@@ -34,15 +37,16 @@ class EndpointAlarms(Construct):
         *,
         project: str,
         environment: str,
-        endpoint_config_name: str,
+        endpoint_config_name: str | None,
         limits: RollbackOn,
     ) -> None:
         super().__init__(scope, construct_id)
         self._dimensions = {
             "EndpointName": names.endpoint_name(project, environment),
             "VariantName": names.CHAMPION,
-            "EndpointConfigName": endpoint_config_name,
         }
+        if endpoint_config_name is not None:
+            self._dimensions["EndpointConfigName"] = endpoint_config_name
         self._period = Duration.seconds(limits.period_seconds)
         self.names = server_errors, refused, latency = names.alarm_names(project, environment)
         errors, refusals = limits.server_error_percent / 100, limits.refused_percent / 100

@@ -1,5 +1,6 @@
 """What an endpoint is made of: its models, and the config that says how each serves."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,8 +9,8 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra import names
-from infra.release_strategy import ReleaseStrategy
-from settings import Endpoint, Network, has_local_storage
+from infra.release_strategy import Comparison, ReleaseStrategy
+from settings import AnyEndpoint, Endpoint, Network, ServerlessEndpoint, has_local_storage
 
 _MINUTE = 60
 
@@ -28,7 +29,7 @@ class EndpointConfig(Construct):
         *,
         project: str,
         environment: str,
-        endpoint: Endpoint,
+        endpoint: AnyEndpoint,
         network: Network,
         package: CfnParameter,
         challenger: CfnParameter,
@@ -37,24 +38,39 @@ class EndpointConfig(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._project, self._environment, self._endpoint, self._network = project, environment, endpoint, network
-        challenger_model = self._model("ChallengerModel", "challengermodel", challenger)
-        challenger_model.cfn_options.condition = strategy.has_challenger
         champion = partial(self._variant, names.CHAMPION, self._model("Model", "model", package))
-        beside = self._variant(names.CHALLENGER, challenger_model, strategy.challenger_percent)
-        tested = [champion(100 - strategy.challenger_percent), beside]
+        comparison = strategy.comparison
+        variants = (
+            {"ProductionVariants": [champion(100)]}
+            if comparison is None
+            else self._compared(comparison, champion, self._model("ChallengerModel", "challengermodel", challenger))
+        )
         key = Fn.import_value(names.key_export(self._project))
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
-            production_variants=Fn.condition_if(strategy.is_ab_test.logical_id, tested, [champion(100)]),
-            # SageMaker copies the share that a shadow's weight is of the production variant's.
-            shadow_production_variants=Fn.condition_if(strategy.is_shadow.logical_id, [beside], Aws.NO_VALUE),
+            production_variants=[],
             data_capture_config=self._data_capture(key),
             metrics_config=self._metrics(alarm_period_seconds),
-            kms_key_id=None if has_local_storage(self._endpoint.instance_type) else key,
+            kms_key_id=self._volume_key(key),
         )
+        for name, value in variants.items():
+            config.add_property_override(name, value)
         config.override_logical_id(names.logical_id(self._project, self._environment, "endpointconfig"))
         self.name = config.attr_endpoint_config_name
+
+    def _compared(
+        self, comparison: Comparison, champion: Callable[[int], dict[str, Any]], model: sagemaker.CfnModel
+    ) -> dict[str, Any]:
+        """The config's variants where there may be a challenger, whose model that is."""
+        model.cfn_options.condition = comparison.has_challenger
+        beside = self._variant(names.CHALLENGER, model, comparison.challenger_percent)
+        tested = [champion(100 - comparison.challenger_percent), beside]
+        return {
+            "ProductionVariants": Fn.condition_if(comparison.is_ab_test.logical_id, tested, [champion(100)]),
+            # SageMaker copies the share that a shadow's weight is of the production variant's.
+            "ShadowProductionVariants": Fn.condition_if(comparison.is_shadow.logical_id, [beside], Aws.NO_VALUE),
+        }
 
     def _model(self, construct_id: str, logical_id: str, package: CfnParameter) -> sagemaker.CfnModel:
         container = sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=package.value_as_string)
@@ -63,7 +79,8 @@ class EndpointConfig(Construct):
             construct_id,
             primary_container=container,
             execution_role_arn=Fn.import_value(names.endpoint_role_export(self._project)),
-            enable_network_isolation=True,
+            # SageMaker isolates no container of a serverless endpoint: docs/decisions/0018-serverless.md
+            enable_network_isolation=isinstance(self._endpoint, Endpoint),
             vpc_config=self._vpc_config(),
         )
         model.override_logical_id(names.logical_id(self._project, self._environment, logical_id))
@@ -84,14 +101,19 @@ class EndpointConfig(Construct):
         return {
             "VariantName": name,
             "ModelName": model.attr_model_name,
-            "InstanceType": self._endpoint.instance_type,
-            "InitialInstanceCount": self._endpoint.instance_count,
             "InitialVariantWeight": weight,
+            **_capacity(self._endpoint),
         }
 
-    @staticmethod
-    def _metrics(alarm_period_seconds: int) -> sagemaker.CfnEndpointConfig.MetricsConfigProperty:
+    def _volume_key(self, key: str) -> str | None:
+        if isinstance(self._endpoint, Endpoint) and has_local_storage(self._endpoint.instance_type):
+            return None
+        return key
+
+    def _metrics(self, alarm_period_seconds: int) -> sagemaker.CfnEndpointConfig.MetricsConfigProperty | None:
         """SageMaker publishes metrics of invocations once a minute, and more often only as enhanced ones."""
+        if isinstance(self._endpoint, ServerlessEndpoint):
+            return None
         return sagemaker.CfnEndpointConfig.MetricsConfigProperty(
             enable_enhanced_metrics=alarm_period_seconds < _MINUTE,
             metric_publish_frequency_in_seconds=min(alarm_period_seconds, _MINUTE),
@@ -113,3 +135,11 @@ class EndpointConfig(Construct):
                 csv_content_types=["text/csv"], json_content_types=["application/json"]
             ),
         )
+
+
+def _capacity(endpoint: AnyEndpoint) -> dict[str, Any]:
+    """Of a variant."""
+    if isinstance(endpoint, ServerlessEndpoint):
+        wanted = endpoint.serverless
+        return {"ServerlessConfig": {"MemorySizeInMB": wanted.memory_mib, "MaxConcurrency": wanted.max_concurrency}}
+    return {"InstanceType": endpoint.instance_type, "InitialInstanceCount": endpoint.instance_count}

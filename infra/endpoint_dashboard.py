@@ -7,8 +7,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra import names
+from settings import AnyEndpoint, ServerlessEndpoint
 
 _MINUTE = Duration.minutes(1)
+_OF_CONTAINERS = "/aws/sagemaker/Endpoints"
 _VARIANTS = (names.CHAMPION, names.CHALLENGER)
 
 
@@ -25,6 +27,7 @@ class EndpointDashboard(Construct):
         *,
         project: str,
         environment: str,
+        endpoint: AnyEndpoint,
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -41,14 +44,32 @@ class EndpointDashboard(Construct):
             ),
             self._graph("Model latency, microseconds", [("ModelLatency", "p50"), ("ModelLatency", "p99")]),
         )
-        dashboard.add_widgets(
+        serverless = isinstance(endpoint, ServerlessEndpoint)
+        dashboard.add_widgets(*(self._environments() if serverless else self._instances()))
+
+    def _instances(self) -> Sequence[cloudwatch.IWidget]:
+        return (
             self._graph("Calls a minute on each instance", [("InvocationsPerInstance", "Sum")]),
             self._graph("SageMaker's own latency, microseconds", [("OverheadLatency", "p99")]),
             self._graph(
                 "CPU and memory, percent",
                 [("CPUUtilization", "Average"), ("MemoryUtilization", "Average")],
-                namespace="/aws/sagemaker/Endpoints",
+                namespace=_OF_CONTAINERS,
             ),
+        )
+
+    def _environments(self) -> Sequence[cloudwatch.IWidget]:
+        """Of a serverless endpoint: all that SageMaker publishes of one ("Alarms and logs for tracking metrics")."""
+        return (
+            self._graph("Cold starts a minute", [("ModelSetupTime", "SampleCount")]),
+            self._graph(
+                "Cold starts, SageMaker's own latency with them, microseconds",
+                [("ModelSetupTime", "Maximum"), ("OverheadLatency", "p99")],
+            ),
+            self._graph(
+                "Calls under way, share of max_concurrency", [("ServerlessConcurrentExecutionsUtilization", "Maximum")]
+            ),
+            self._graph("Memory, percent", [("MemoryUtilization", "Maximum")], namespace=_OF_CONTAINERS),
         )
 
     def _graph(

@@ -12,7 +12,7 @@ from infra.endpoint_config import EndpointConfig
 from infra.endpoint_dashboard import EndpointDashboard
 from infra.endpoint_scaling import EndpointScaling
 from infra.release_strategy import ReleaseStrategy
-from settings import Endpoint, Network, Release
+from settings import AnyEndpoint, Endpoint, Network, Release
 
 _MODEL_PACKAGE = r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[A-Za-z0-9-]+/[0-9]+"
 
@@ -31,19 +31,20 @@ class EndpointStack(Stack):
         *,
         project: str,
         environment: str,
-        endpoint: Endpoint,
+        endpoint: AnyEndpoint,
         release: Release,
         default_strategy: str,
         network: Network,
     ) -> None:
-        name = names.endpoint_name(project, environment)
+        self._name, self._project, self._environment = names.endpoint_name(project, environment), project, environment
         super().__init__(
             scope,
             construct_id,
-            stack_name=name,
+            stack_name=self._name,
             description=f"Slipway: the {environment} endpoint of {project}",
             synthesizer=BootstraplessSynthesizer(),
         )
+        self._endpoint, self._release = endpoint, release
         package = self._parameter("ModelPackageArn", "The model package to serve", _MODEL_PACKAGE)
         challenger = self._parameter(
             "ChallengerModelPackageArn",
@@ -52,12 +53,7 @@ class EndpointStack(Stack):
             default=names.NO_CHALLENGER,
         )
         strategy = ReleaseStrategy(
-            self,
-            "Release",
-            release=release,
-            instance_type=endpoint.instance_type,
-            default=default_strategy,
-            challenger=challenger,
+            self, "Release", release=release, endpoint=endpoint, default=default_strategy, challenger=challenger
         )
         config = EndpointConfig(
             self,
@@ -71,35 +67,57 @@ class EndpointStack(Stack):
             strategy=strategy,
             alarm_period_seconds=release.rollback_on.period_seconds,
         )
+        alarms = self._add_alarms(config)
+        served = self._add_endpoint(config, strategy, alarms)
+        self._add_scaling(served)
+        CfnOutput(self, "EndpointName", value=served.attr_endpoint_name)
+
+    def _add_alarms(self, config: EndpointConfig) -> EndpointAlarms:
         alarms = EndpointAlarms(
             self,
             "Alarms",
-            project=project,
-            environment=environment,
-            endpoint_config_name=config.name,
-            limits=release.rollback_on,
+            project=self._project,
+            environment=self._environment,
+            # A serverless endpoint has no rollout in which two configs serve.
+            endpoint_config_name=config.name if isinstance(self._endpoint, Endpoint) else None,
+            limits=self._release.rollback_on,
         )
+        EndpointDashboard(
+            self,
+            "Dashboard",
+            project=self._project,
+            environment=self._environment,
+            endpoint=self._endpoint,
+            alarms=alarms.all,
+        )
+        return alarms
+
+    def _add_endpoint(
+        self, config: EndpointConfig, strategy: ReleaseStrategy, alarms: EndpointAlarms
+    ) -> sagemaker.CfnEndpoint:
         served = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
-            endpoint_name=name,
+            endpoint_name=self._name,
             endpoint_config_name=config.name,
             deployment_config=strategy.deployment_config(alarms.names),
-            **_retained(endpoint),
+            **_retained(self._endpoint),
         )
         served.node.add_dependency(alarms)  # SageMaker looks for them when an update begins
-        EndpointDashboard(self, "Dashboard", project=project, environment=environment, alarms=alarms.all)
+        return served
+
+    def _add_scaling(self, served: sagemaker.CfnEndpoint) -> None:
+        endpoint = self._endpoint
         if endpoint.autoscaled_to is not None:
             EndpointScaling(
                 self,
                 "Scaling",
                 endpoint_name=served.attr_endpoint_name,
-                policy_name=f"{name}-invocations",
+                policy_name=f"{self._name}-invocations",
                 fewest=endpoint.instance_count,
                 most=endpoint.autoscaled_to,
                 invocations_per_instance=endpoint.invocations_per_instance,
             )
-        CfnOutput(self, "EndpointName", value=served.attr_endpoint_name)
 
     def _parameter(self, name: str, description: str, pattern: str, default: str | None = None) -> CfnParameter:
         return CfnParameter(
@@ -113,7 +131,7 @@ class EndpointStack(Stack):
         )
 
 
-def _retained(endpoint: Endpoint) -> dict[str, Any]:
+def _retained(endpoint: AnyEndpoint) -> dict[str, Any]:
     """What an update leaves as it is: where autoscaling has decided on a number of instances, that number."""
     if endpoint.autoscaled_to is None:
         # What slipway.yaml says about instances holds, also for an endpoint that exists.

@@ -4,7 +4,7 @@ from aws_cdk import Stage
 from constructs import Construct
 
 from infra.endpoint_stack import EndpointStack
-from settings import Endpoint, Network, Release
+from settings import AnyEndpoint, Network, Release
 
 
 class EndpointStage(Stage):
@@ -17,7 +17,7 @@ class EndpointStage(Stage):
         *,
         project: str,
         environment: str,
-        endpoint: Endpoint,
+        endpoint: AnyEndpoint,
         release: Release,
         default_strategy: str,
         network: Network,

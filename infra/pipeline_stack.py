@@ -40,7 +40,7 @@ class PipelineStack(Stack):
                 endpoint_role=foundation.execution_roles.endpoint,
                 key=foundation.key,
                 vpc_config=foundation.vpc_config,
-                autoscaled=endpoint.autoscaled_to is not None,
+                endpoint=endpoint,
             ).role
             for environment, endpoint in settings.endpoints.of_environments().items()
         }

@@ -1,15 +1,33 @@
 """The strategies by which an endpoint's stack comes to a new model, as conditions of its template."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Aws, CfnCondition, CfnParameter, CfnRule, CfnRuleAssertion, Fn, ICfnConditionExpression, IResolvable
 from constructs import Construct
 
 from infra import names
-from settings import SHIFTING, STRATEGIES, Release, Strategy
+from settings import SHIFTING, STRATEGIES, AnyEndpoint, Endpoint, Release, Strategy
 
 _COMPARING: tuple[Strategy, ...] = ("ab_test", "shadow")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The strategies by which a challenger runs beside the champion, as conditions.
+
+    Attributes:
+        has_challenger: there is a second model.
+        is_ab_test: it is a production variant.
+        is_shadow: it is a shadow variant.
+        challenger_percent: its share of the calls in an A/B test, or the share that is copied to it as a shadow.
+    """
+
+    has_challenger: CfnCondition
+    is_ab_test: CfnCondition
+    is_shadow: CfnCondition
+    challenger_percent: int
 
 
 class ReleaseStrategy(Construct):
@@ -22,11 +40,10 @@ class ReleaseStrategy(Construct):
     - immediate: no guardrails either. It is for the way back: while a bad model serves, the alarms are set off, and an
       update under their watch would itself be taken back.
 
+    A serverless endpoint has one variant and no guardrails, whatever the strategy is.
+
     Attributes:
-        has_challenger: the condition under which there is a second model.
-        is_ab_test: the condition under which it is a production variant.
-        is_shadow: the condition under which it is a shadow variant.
-        challenger_percent: its share of the calls in an A/B test, or the share that is copied to it as a shadow.
+        comparison: what ab_test and shadow make of the template; None where there is neither.
     """
 
     def __init__(
@@ -35,13 +52,14 @@ class ReleaseStrategy(Construct):
         construct_id: str,
         *,
         release: Release,
-        instance_type: str,
+        endpoint: AnyEndpoint,
         default: str,
         challenger: CfnParameter,
     ) -> None:
         super().__init__(scope, construct_id)
         self._release = release
-        self._allowed = [one for one in STRATEGIES if not release.faults(one, instance_type)]
+        self._has_instances = isinstance(endpoint, Endpoint)
+        self._allowed = [one for one in STRATEGIES if not release.faults(one, endpoint)]
         self._parameter = CfnParameter(
             self,
             "Strategy",
@@ -50,25 +68,22 @@ class ReleaseStrategy(Construct):
             allowed_values=[*self._allowed, names.IMMEDIATE],
         )
         self._parameter.override_logical_id("Strategy")
-        self._is_canary = self._condition("IsCanary", "canary")
-        self._is_linear = self._condition("IsLinear", "linear")
-        self._is_watched = self._condition("IsWatched", *SHIFTING)
-        self.is_ab_test = self._condition("IsAbTest", "ab_test")
-        self.is_shadow = self._condition("IsShadow", "shadow")
-        self.has_challenger = self._condition("HasChallenger", *_COMPARING)
-        self.challenger_percent = release.challenger_percent
+        self.comparison = self._comparison() if self._has_instances else None
         without = Fn.condition_equals(challenger.value_as_string, names.NO_CHALLENGER)
-        self._rule("WithChallenger", _COMPARING, Fn.condition_not(without), "need a ChallengerModelPackageArn")
+        if self.comparison is not None:
+            self._rule("WithChallenger", _COMPARING, Fn.condition_not(without), "need a ChallengerModelPackageArn")
         self._rule("WithoutChallenger", [*SHIFTING, names.IMMEDIATE], without, "take no ChallengerModelPackageArn")
 
-    def deployment_config(self, alarm_names: Sequence[str]) -> IResolvable:
-        """The endpoint's DeploymentConfig, left out by strategies that no alarm watches."""
+    def deployment_config(self, alarm_names: Sequence[str]) -> IResolvable | None:
+        """The endpoint's DeploymentConfig, left out by strategies that no alarm watches; None where there is none."""
+        if not self._has_instances:
+            return None
         size = {"Type": "CAPACITY_PERCENT", "Value": self._release.step_percent}
         routing = Fn.condition_if(
-            self._is_canary.logical_id,
+            self._condition("IsCanary", "canary").logical_id,
             self._routing("CANARY", CanarySize=size),
             Fn.condition_if(
-                self._is_linear.logical_id,
+                self._condition("IsLinear", "linear").logical_id,
                 self._routing("LINEAR", LinearStepSize=size),
                 self._routing("ALL_AT_ONCE"),
             ),
@@ -81,7 +96,15 @@ class ReleaseStrategy(Construct):
             },
             "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in alarm_names]},
         }
-        return Fn.condition_if(self._is_watched.logical_id, config, Aws.NO_VALUE)
+        return Fn.condition_if(self._condition("IsWatched", *SHIFTING).logical_id, config, Aws.NO_VALUE)
+
+    def _comparison(self) -> Comparison:
+        return Comparison(
+            has_challenger=self._condition("HasChallenger", *_COMPARING),
+            is_ab_test=self._condition("IsAbTest", "ab_test"),
+            is_shadow=self._condition("IsShadow", "shadow"),
+            challenger_percent=self._release.challenger_percent,
+        )
 
     def _routing(self, routing_type: str, **size: Mapping[str, Any]) -> dict[str, Any]:
         return {"Type": routing_type, "WaitIntervalInSeconds": self._release.step_seconds, **size}

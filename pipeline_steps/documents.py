@@ -440,6 +440,7 @@ class Verification(Document):
 
     Attributes:
         contract: version of the description that the answers were held to; None when the model came without one.
+        cold_start_ms: how long the first call took, where a call may have to wait for a container; None elsewhere.
         failure: what was not as it must be; None when all was.
     """
 
@@ -447,6 +448,7 @@ class Verification(Document):
     endpoint_name: str
     model_package_arn: str
     contract: str | None = None
+    cold_start_ms: float | None = None
     agreement: AgreementFindings | None = None
     hostile: HostileFindings | None = None
     load: LoadFindings | None = None

@@ -4,9 +4,10 @@
 schema that gives editors completion and checks while typing.
 """
 
+from settings.endpoints import AnyEndpoint, Endpoint, Endpoints, Objectives, ServerlessEndpoint
 from settings.faults import LOCAL_OVERLAY
 from settings.file import SettingsError, load
-from settings.release import SHIFTING, STRATEGIES, Endpoint, Endpoints, Objectives, Release, RollbackOn, Strategy
+from settings.release import SHIFTING, STRATEGIES, Release, RollbackOn, Strategy
 from settings.rules import Margin
 from settings.sections import (
     AcceptedFinding,
@@ -35,6 +36,7 @@ __all__ = [
     "SHIFTING",
     "STRATEGIES",
     "AcceptedFinding",
+    "AnyEndpoint",
     "Approval",
     "ChampionPolicy",
     "Container",
@@ -52,6 +54,7 @@ __all__ = [
     "Release",
     "RollbackOn",
     "Scan",
+    "ServerlessEndpoint",
     "Settings",
     "SettingsError",
     "SliceColumn",

@@ -7,8 +7,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from settings.endpoints import Endpoint, Endpoints, ServerlessEndpoint
 from settings.rules import PATTERN_WORDS, Location, shown
-from settings.sections import HashSplit, Settings, TimeSplit
+from settings.sections import Data, HashSplit, Settings, TimeSplit
 
 LOCAL_OVERLAY = "local"
 
@@ -22,8 +23,7 @@ def translate(details: ErrorDetails) -> Iterator[Fault]:
     if kind == "slipway":
         yield from (((*location, *within), text) for within, text in context["faults"])
     elif kind == "extra_forbidden":
-        known = [*section.model_fields, *((LOCAL_OVERLAY,) if section is Settings else ())]
-        yield location, unknown(location[-1], known)
+        yield location, _unwanted(section, str(location[-1]))
     elif kind == "missing":
         yield location, f"is missing: {section.model_fields[str(location[-1])].description}"
     elif kind == "union_tag_not_found":
@@ -46,8 +46,8 @@ def _resolve(path: Location) -> tuple[Location, type[BaseModel]]:
     for key in path:
         if key == "[key]":
             continue
-        if kind == TimeSplit | HashSplit:
-            kind = SPLITS[str(key)]
+        if kind in _MEMBERS:
+            kind = _MEMBERS[kind][str(key)]
             continue
         location.append(key)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -57,6 +57,13 @@ def _resolve(path: Location) -> tuple[Location, type[BaseModel]]:
         elif get_origin(kind) is tuple:
             kind = get_args(kind)[0]
     return tuple(location), section
+
+
+def _unwanted(section: type[BaseModel], key: str) -> str:
+    if section is ServerlessEndpoint and key in Endpoint.model_fields:
+        return "must not stand beside serverless, which takes the place of instances"
+    more = {Settings: (LOCAL_OVERLAY,), Endpoint: tuple(ServerlessEndpoint.model_fields)}.get(section, ())
+    return unknown(key, [*section.model_fields, *more])
 
 
 def _requirement(kind: str, context: Mapping[str, Any]) -> str:
@@ -95,6 +102,12 @@ _KINDS = {
     ),
 }
 SPLITS: dict[str, type[BaseModel]] = {"time": TimeSplit, "hash": HashSplit}
+_ENDPOINTS: dict[str, type[BaseModel]] = {"instances": Endpoint, "serverless": ServerlessEndpoint}
+_MEMBERS: dict[Any, dict[str, type[BaseModel]]] = {
+    Data.model_fields["split"].annotation: SPLITS,
+    Endpoints.model_fields["staging"].annotation: _ENDPOINTS,
+}
+"""The sections that may stand in one place, by the tags that pydantic gives them."""
 
 
 def unknown(key: str | int, known: Iterable[str]) -> str:

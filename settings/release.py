@@ -1,19 +1,18 @@
-"""The sections `endpoints` and `release` of slipway.yaml: what serves, what is asked of it, how a model gets there."""
+"""The section `release` of slipway.yaml: how a model gets into production."""
 
 import re
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from settings.rules import InstanceType, Location, Section, refuse
+from settings.endpoints import AnyEndpoint, ServerlessEndpoint
+from settings.rules import Location, Section, refuse
 
 Strategy = Literal["all_at_once", "canary", "linear", "ab_test", "shadow"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 SHIFTING: tuple[Strategy, ...] = ("all_at_once", "canary", "linear")
 """Strategies by which the new model takes over, watched by alarms (SageMaker's deployment guardrails)."""
 
-# SageMaker developer guide, "Prerequisites for auto scaling": burstable instances are not scaled.
-_BURSTABLE = re.compile(r"ml\.t[0-9]")
 # "Exclusions" of deployment guardrails: SageMaker shifts all traffic at once, and looks at no alarm.
 _WITHOUT_GUARDRAILS = re.compile(r"ml\.inf1\.")
 # SageMaker API reference, TrafficRoutingConfig and BlueGreenUpdatePolicy.
@@ -26,66 +25,6 @@ def _alarm_period(seconds: int) -> int:
     if seconds not in (10, 30) and seconds % 60:  # CloudWatch API reference, PutMetricAlarm
         raise refuse(((), f"must be 10, 30 or a multiple of 60, got {seconds}"))
     return seconds
-
-
-class Endpoint(Section):
-    """The instances behind one endpoint."""
-
-    instance_type: InstanceType
-    instance_count: int = Field(ge=1, description="number of instances; with autoscaling, the smallest")
-    max_instance_count: int | None = Field(
-        default=None, ge=1, description="more than instance_count: autoscaling between the two; left out: none"
-    )
-    invocations_per_instance: int = Field(
-        default=1000, ge=1, le=10_000_000, description="calls a minute on each instance that autoscaling aims at"
-    )
-    capture_percent: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="share of the calls recorded in the data bucket under captures/, with their answers; 0: none",
-    )
-
-    @property
-    def autoscaled_to(self) -> int | None:
-        """The largest number of instances, where their number follows the calls."""
-        return None if self.max_instance_count == self.instance_count else self.max_instance_count
-
-    @model_validator(mode="after")
-    def _can_be_scaled(self) -> Self:
-        most = self.max_instance_count
-        if most is not None and most < self.instance_count:
-            told = f"must not be less than instance_count, which is {self.instance_count}, got {most}"
-            raise refuse((("max_instance_count",), told))
-        if self.autoscaled_to and _BURSTABLE.match(self.instance_type):
-            told = f"must be that of instance_count: SageMaker does not scale burstable instances, {self.instance_type}"
-            raise refuse((("max_instance_count",), told))
-        return self
-
-
-class Objectives(Section):
-    """What the verification asks of an endpoint under load."""
-
-    requests_per_second: int = Field(default=20, ge=1, le=1000, description="calls that arrive, each with one record")
-    p99_ms: int = Field(
-        default=500, ge=1, le=60_000, description="99 of 100 answers come within it, seen by a client in the network"
-    )
-    error_percent: float = Field(default=0, ge=0, le=100, description="share of the calls that may fail")
-    seconds: int = Field(
-        default=30, ge=1, le=1800, description="of load at the full rate, after a ramp of a third of it"
-    )
-
-
-class Endpoints(Section):
-    """One endpoint for each environment, and what is asked of both."""
-
-    staging: Endpoint = Field(description="the endpoint on which a model is proven")
-    production: Endpoint = Field(description="the endpoint that clients call")
-    objectives: Objectives = Field(default=Objectives(), description="what the verification asks of an endpoint")
-
-    def of_environments(self) -> dict[str, Endpoint]:
-        """The endpoints by the names of their environments."""
-        return {"staging": self.staging, "production": self.production}
 
 
 class RollbackOn(Section):
@@ -144,21 +83,23 @@ class Release(Section):
         """After how long SageMaker gives a rollout up."""
         return self.waiting_seconds(strategy) + _INSTANCES_COME_UP_SECONDS
 
-    def faults(self, strategy: Strategy, instance_type: str) -> list[tuple[Location, str]]:
+    def faults(self, strategy: Strategy, production: AnyEndpoint) -> list[tuple[Location, str]]:
         """Why production cannot be released to by a strategy; empty if it can.
 
         A release may name another strategy than the file, so this is asked of each.
-
-        Args:
-            instance_type: of production.
         """
+        if isinstance(production, ServerlessEndpoint):
+            told = (
+                "must be all_at_once where production is serverless: SageMaker serves one variant there and shifts no"
+            )
+            return [] if strategy == "all_at_once" else [(("strategy",), f"{told} traffic in steps, got {strategy}")]
         if strategy == "ab_test" and self.challenger_percent == 100:
             return [(("challenger_percent",), "must be 99 or less for an ab_test, or the champion would serve nobody")]
         if strategy not in ("canary", "linear"):
             return []
-        if _WITHOUT_GUARDRAILS.match(instance_type):
+        if _WITHOUT_GUARDRAILS.match(production.instance_type):
             told = "must be all_at_once, ab_test or shadow: SageMaker shifts no traffic in steps on instances of type"
-            return [(("strategy",), f"{told} {instance_type}, got {strategy}")]
+            return [(("strategy",), f"{told} {production.instance_type}, got {strategy}")]
         if strategy == "linear" and self.step_percent < _SMALLEST_LINEAR_STEP_PERCENT:
             told = f"must be {_SMALLEST_LINEAR_STEP_PERCENT} or more for linear, got {self.step_percent}"
             return [(("step_percent",), told)]

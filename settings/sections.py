@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from settings.release import Endpoints, Release
+from settings.endpoints import Endpoints, ServerlessEndpoint
+from settings.release import Release
 from settings.rules import (
     PATTERNS,
     ColumnName,
@@ -352,9 +353,16 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _can_be_released(self) -> Self:
-        faults = self.release.faults(self.release.strategy, self.endpoints.production.instance_type)
+        unreleasable = self.release.faults(self.release.strategy, self.endpoints.production)
+        faults: list[tuple[Location, str]] = [(("release", *location), text) for location, text in unreleasable]
+        serverless = [
+            name for name, one in self.endpoints.of_environments().items() if isinstance(one, ServerlessEndpoint)
+        ]
+        if serverless and self.network.mode == "vpc":
+            told = "must be isolated where an endpoint is serverless, for SageMaker connects those to no VPC"
+            faults.append((("network", "mode"), f"{told}: endpoints.{', endpoints.'.join(serverless)}"))
         if faults:
-            raise refuse(*((("release", *location), text) for location, text in faults))
+            raise refuse(*faults)
         return self
 
 

@@ -135,7 +135,7 @@ def _refuse_strategy(session: Session, strategy: Strategy | None) -> None:
     if strategy is None:
         return
     read = settings.load(session.project.root / SETTINGS_FILE, overlay_of(session.kind))
-    faults = read.release.faults(strategy, read.endpoints.production.instance_type)
+    faults = read.release.faults(strategy, read.endpoints.production)
     if faults:
         told = "; ".join(f"release.{'.'.join(map(str, location))} {fault}" for location, fault in faults)
         raise PipelineError(

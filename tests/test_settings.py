@@ -17,8 +17,10 @@ import settings
 from settings import (
     STRATEGIES,
     ChampionPolicy,
+    Endpoint,
     HashSplit,
     Margin,
+    ServerlessEndpoint,
     Settings,
     SettingsError,
     Strategy,
@@ -514,6 +516,28 @@ FAULTS = [
         "4",
         'endpoints.production.max_instance_count must be a whole number, got "4"',
     ),
+    (
+        "endpoints.staging",
+        {"serverless": {"memory_mib": 1000, "max_concurrency": 5}},
+        "endpoints.staging.serverless.memory_mib must be 1024, 2048, 3072, 4096, 5120 or 6144, got 1000",
+    ),
+    (
+        "endpoints.staging",
+        {"serverless": {"memory_mib": 1024, "max_concurrency": 201}},
+        "endpoints.staging.serverless.max_concurrency must be 200 or less, got 201",
+    ),
+    (
+        "endpoints.staging",
+        {"serverless": {"memory_mib": 1024}},
+        "endpoints.staging.serverless.max_concurrency is missing: calls that may be under way at once, each in an "
+        "environment of its own",
+    ),
+    (
+        "endpoints.staging",
+        {"serverless": {"memory_mib": 1024, "max_concurrency": 5}, "instance_count": 1},
+        "endpoints.staging.instance_count must not stand beside serverless, which takes the place of instances",
+    ),
+    ("endpoints.staging", 5, "endpoints.staging must be a mapping of keys to values, got 5"),
     ("endpoints.production.capture_percent", 101, "endpoints.production.capture_percent must be 100 or less, got 101"),
     (
         "endpoints.objectives.requests_per_second",
@@ -809,13 +833,74 @@ def test_traffic_is_not_shifted_in_steps_where_sagemaker_cannot(
     assert faults(document) == ([] if accepted else [expected])
 
 
+SERVERLESS = {"serverless": {"memory_mib": 2048, "max_concurrency": 5}}
+
+
+def test_an_endpoint_without_instances_says_what_it_may_take(document: dict[str, Any], tmp_path: Path) -> None:
+    document["local"] = {}
+    document["endpoints"]["production"] = SERVERLESS
+    document["release"]["strategy"] = "all_at_once"
+    (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
+
+    endpoints = load(tmp_path / "slipway.yaml").endpoints
+
+    assert isinstance(endpoints.production, ServerlessEndpoint)
+    assert (endpoints.production.serverless.memory_mib, endpoints.production.serverless.max_concurrency) == (2048, 5)
+    assert (endpoints.production.autoscaled_to, endpoints.production.capture_percent) == (None, 0)
+    assert isinstance(endpoints.staging, Endpoint)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_serverless_production_takes_all_calls_at_once(
+    document: dict[str, Any], faults: Callable[..., list[str]], strategy: str
+) -> None:
+    document["local"] = {}
+    document["endpoints"]["production"] = SERVERLESS
+    document["release"]["strategy"] = strategy
+
+    expected = (
+        "release.strategy must be all_at_once where production is serverless: SageMaker serves one variant there and "
+        f"shifts no traffic in steps, got {strategy}"
+    )
+    assert faults(document) == ([] if strategy == "all_at_once" else [expected])
+
+
+def test_a_serverless_endpoint_has_no_vpc(document: dict[str, Any], faults: Callable[..., list[str]]) -> None:
+    document["endpoints"]["staging"] = SERVERLESS
+    document["network"]["mode"] = "vpc"
+
+    assert faults(document) == [
+        "network.mode must be isolated where an endpoint is serverless, for SageMaker connects those to no VPC: "
+        "endpoints.staging"
+    ]
+
+
+def test_an_overlay_whose_endpoint_has_instances_is_told_of_the_serverless_one_below(
+    document: dict[str, Any], faults: Callable[..., list[str]]
+) -> None:
+    document["endpoints"]["production"] = SERVERLESS
+    document["release"]["strategy"] = "all_at_once"
+    document["local"] = {"endpoints": {"production": {"instance_count": 1}}}
+
+    assert faults(document) == [
+        "local.endpoints.production.instance_count must not stand beside serverless, which takes the place of instances"
+    ]
+
+
+def test_a_misspelt_serverless_is_known(document: dict[str, Any], faults: Callable[..., list[str]]) -> None:
+    document["endpoints"]["staging"] = {"serverles": SERVERLESS["serverless"]}
+
+    assert faults(document)[-1].endswith("capture_percent, serverless; did you mean serverless?")
+
+
 def test_a_release_may_name_a_strategy_that_the_file_could_not_have(document: dict[str, Any], tmp_path: Path) -> None:
     document["release"]["step_percent"] = 5
     (tmp_path / "slipway.yaml").write_text(yaml.safe_dump(document))
 
-    release = load(tmp_path / "slipway.yaml").release
+    read = load(tmp_path / "slipway.yaml")
 
-    assert [strategy for strategy in STRATEGIES if release.faults(strategy, "ml.m5.large")] == ["linear"]
+    refused = [strategy for strategy in STRATEGIES if read.release.faults(strategy, read.endpoints.production)]
+    assert refused == ["linear"]
 
 
 @pytest.mark.parametrize(
@@ -968,12 +1053,13 @@ def test_the_example_satisfies_the_schema_that_it_names(document: dict[str, Any]
         lambda document: document.update(xyz=1),
         lambda document: document.pop("data"),
         lambda document: document["endpoints"]["staging"].update(instance_count=0),
+        lambda document: document["endpoints"].update(staging={"serverless": {"memory_mib": 1, "max_concurrency": 1}}),
         lambda document: document["data"]["split"].update(by="random"),
         lambda document: document["local"].update(xyz=1),
         lambda document: document["local"].update(data={"split": {"holdout_weeks": 1}}),
         lambda document: document["local"].update(training={"hyperparameters": {"trees": [1]}}),
     ],
-    ids=["unknown key", "missing", "range", "split", "overlay key", "overlay key below", "overlay value"],
+    ids=["unknown key", "missing", "range", "serverless", "split", "overlay key", "overlay key below", "overlay value"],
 )
 def test_editors_see_the_faults_of_keys_and_values(
     document: dict[str, Any], schema: dict[str, Any], edit: Edit

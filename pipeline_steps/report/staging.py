@@ -22,6 +22,8 @@ def _facts(found: Verification) -> Iterator[Fact]:
     if found.agreement is not None:
         yield "Agreement", _agreement(found.agreement)
         yield "Contract", _contract(found.contract)
+    if found.cold_start_ms is not None:
+        yield "Cold start", f"{found.cold_start_ms / 1000:.1f} s to the first answer, container and model loaded"
     if found.hostile is not None:
         yield "Hostile input", _hostile(found.hostile)
     if found.load is not None:

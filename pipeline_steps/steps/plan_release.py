@@ -92,7 +92,7 @@ def _strategy(settings: Settings, asked: str) -> Strategy:
             f"the pipeline's variable Strategy must be {AS_IN_SETTINGS} or one of {', '.join(STRATEGIES)}, "
             f"got {asked!r}"
         )
-    faults = settings.release.faults(asked, settings.endpoints.production.instance_type)
+    faults = settings.release.faults(asked, settings.endpoints.production)
     if faults:
         told = "; ".join(f"release.{'.'.join(map(str, location))} {fault}" for location, fault in faults)
         raise ReleaseError(f"the strategy {asked} needs other settings: {told} (slipway.yaml)")

@@ -27,7 +27,7 @@ from pipeline_steps.model_card import CardFacts, model_card
 from pipeline_steps.progress import one_line, say
 from pipeline_steps.released_version import released_version
 from pipeline_steps.training_record import TrainingRecord
-from settings import Settings
+from settings import Endpoint, Settings
 
 CONTENT_TYPES = ["text/csv", "application/json"]
 _LONGEST_DESCRIPTION = 1024  # CreateModelPackage, ModelPackageDescription
@@ -223,17 +223,19 @@ def _description(inputs: Inputs, decision: PromotionDecision) -> str:
 
 
 def _inference(settings: Settings, inputs: Inputs) -> dict[str, Any]:
-    instance_types = {settings.endpoints.staging.instance_type, settings.endpoints.production.instance_type}
+    endpoints = settings.endpoints.of_environments().values()
+    instance_types = {endpoint.instance_type for endpoint in endpoints if isinstance(endpoint, Endpoint)}
     container = {
         "Image": inputs.image_uri,
         "ModelDataUrl": inputs.model_data_uri,
         "Environment": {DIGEST_VARIABLE: inputs.model_sha256},
     }
+    supported = {"SupportedRealtimeInferenceInstanceTypes": sorted(instance_types)} if instance_types else {}
     return {
         "Containers": [container],
         "SupportedContentTypes": CONTENT_TYPES,
         "SupportedResponseMIMETypes": CONTENT_TYPES,
-        "SupportedRealtimeInferenceInstanceTypes": sorted(instance_types),
+        **supported,
     }
 
 

@@ -31,9 +31,17 @@ from pipeline_steps.serving import VARIANT, served_model_package, wait_until_in_
 from pipeline_steps.verification.agreement import Agreement
 from pipeline_steps.verification.description import Description
 from pipeline_steps.verification.endpoint import Endpoint
-from pipeline_steps.verification.findings import fit_words, load_words, publish_again, store, summary
+from pipeline_steps.verification.findings import (
+    cold_start_words,
+    fit_words,
+    load_words,
+    publish_again,
+    store,
+    summary,
+)
 from pipeline_steps.verification.fit import judge_fit
 from pipeline_steps.verification.hostile import Hostility
+from pipeline_steps.verification.limits import limits_of
 from pipeline_steps.verification.load import (
     SHORTEST_ANSWER_SECONDS,
     answer_seconds,
@@ -44,7 +52,7 @@ from pipeline_steps.verification.load import (
 )
 from pipeline_steps.verification.requests import json_request
 from pipeline_steps.verification.variants import CHALLENGER, Variants, model_package_of, read_variants
-from settings import Settings
+from settings import AnyEndpoint, ServerlessEndpoint, Settings
 
 STAGING = "staging"
 NO_CHALLENGER = "none"
@@ -101,9 +109,13 @@ def _findings(aws: Aws, settings: Settings, inputs: Inputs) -> Iterator[Mapping[
     if tested in variants.shadow:
         say("the samples are the shadow's, whose answers nobody gets: clients' calls will show how it does")
         return
-    invoker = aws.invoker(connections=1, answer_seconds=SHORTEST_ANSWER_SECONDS, attempts=_ATTEMPTS)
-    endpoint = Endpoint(invoker, inputs.endpoint_name, tested)
+    limits = limits_of(variants.production[tested or VARIANT])
+    seconds = SHORTEST_ANSWER_SECONDS + (limits.start_seconds if limits.starts_when_called else 0)
+    invoker = aws.invoker(connections=1, answer_seconds=seconds, attempts=_ATTEMPTS)
+    endpoint = Endpoint(invoker, inputs.endpoint_name, tested, limits)
     agreement = Agreement(endpoint, samples, description, time.perf_counter)
+    if limits.starts_when_called:
+        yield from _cold_start(agreement)
     agreed = agreement.check()
     yield {"agreement": agreed, "contract": None if description is None else description.version}
     if inputs.environment == STAGING:
@@ -122,6 +134,13 @@ def _fit(inputs: Inputs, variants: Variants, tested: str) -> Iterator[Mapping[st
     say(fit_words(found))
 
 
+def _cold_start(agreement: Agreement) -> Iterator[Mapping[str, Any]]:
+    """The first call after a deployment, which the calls of the other checks are not to wait for."""
+    milliseconds = agreement.first_call()
+    say(cold_start_words(milliseconds))
+    yield {"cold_start_ms": milliseconds}
+
+
 def _load(aws: Aws, settings: Settings, inputs: Inputs, samples: Samples) -> Iterator[Mapping[str, Any]]:
     objectives = settings.endpoints.objectives
     most = connections(objectives)
@@ -138,10 +157,18 @@ def _load(aws: Aws, settings: Settings, inputs: Inputs, samples: Samples) -> Ite
     if broken:
         raise VerificationError(
             f"{inputs.endpoint_name} does not keep its objectives: {'; '.join(broken)} ({load_words(found)}, "
-            f"{found.answered_per_second:.1f} answered a second): raise instance_type or instance_count under "
+            f"{found.answered_per_second:.1f} answered a second): raise {_capacity(settings.endpoints.staging)} under "
             "endpoints of slipway.yaml, make the model faster, or change the objective"
         )
     say(load_words(found))
+
+
+def _capacity(endpoint: AnyEndpoint) -> str:
+    return (
+        "memory_mib or max_concurrency"
+        if isinstance(endpoint, ServerlessEndpoint)
+        else "instance_type or instance_count"
+    )
 
 
 def _latency(settings: Settings, agreement: Agreement) -> Iterator[Mapping[str, Any]]:

@@ -47,6 +47,16 @@ class Agreement:
     seconds: Callable[[], float]
     milliseconds: list[float] = field(default_factory=list)
 
+    def first_call(self) -> float:
+        """Ask for one record; how many milliseconds the right answer took.
+
+        Raises:
+            VerificationError: it is another answer.
+        """
+        return self._time_one(
+            json_request("the first record as JSON", self.samples.records[:1]), self.samples.predictions[0]
+        )
+
     def check(self) -> AgreementFindings:
         """Ask for all samples, each alone and all together, forwards and backwards, as JSON and as CSV.
 
@@ -59,9 +69,7 @@ class Agreement:
                 json_request(f"record {index} as JSON", [record]),
                 csv_request(f"record {index} as CSV", columns, [record]),
             ):
-                started = self.seconds()
-                self.check_one(request, [prediction])
-                self.milliseconds.append((self.seconds() - started) * 1000)
+                self.milliseconds.append(self._time_one(request, prediction))
         # Backwards too: who sorts records may by chance have those of the one order.
         for order, step in (("", 1), (" backwards", -1)):
             asked, expected = records[::step], predictions[::step]
@@ -97,6 +105,11 @@ class Agreement:
                 f"{name} disagrees with the offline predictions on {len(wrong)} of {len(expected)} records of {what}: "
                 f"the first is {predictions[first]!r}, offline it was {expected[first]!r}"
             )
+
+    def _time_one(self, request: Request, expected: Prediction) -> float:
+        started = self.seconds()
+        self.check_one(request, [expected])
+        return (self.seconds() - started) * 1000
 
     def _check_form(self, request: Request, text: str, predictions: Sequence[Prediction]) -> None:
         if self.description is None:

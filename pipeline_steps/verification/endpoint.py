@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline_steps.aws import EndpointAnswer, Invoker
+from pipeline_steps.verification.limits import INSTANCES, Limits
 from pipeline_steps.verification.requests import Request
 
 
@@ -13,11 +14,13 @@ class Endpoint:
     Attributes:
         invoker: how it is called.
         variant: None where it is all the same which one answers.
+        limits: what SageMaker allows of it.
     """
 
     invoker: Invoker
     name: str
     variant: str | None = None
+    limits: Limits = INSTANCES
 
     def send(self, request: Request) -> EndpointAnswer:
         """The answer, whatever its status is.

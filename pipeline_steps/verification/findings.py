@@ -69,6 +69,7 @@ def summary(verification: Verification) -> str:
         "" if verification.hostile is None else hostile_words(verification.hostile),
         "" if verification.load is None else load_words(verification.load),
         "" if verification.latency is None else latency_words(verification.latency),
+        "" if verification.cold_start_ms is None else cold_start_words(verification.cold_start_ms),
         "" if verification.fit is None else fit_words(verification.fit),
     ]
     return one_line("; ".join(part for part in parts if part), LONGEST_SUMMARY)
@@ -90,6 +91,11 @@ def load_words(found: LoadFindings) -> str:
 def latency_words(found: LatencyFindings) -> str:
     """The latency of single calls, in a few words."""
     return f"{found.requests} calls one by one: p50 {found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms"
+
+
+def cold_start_words(milliseconds: float) -> str:
+    """The cold start, in a few words."""
+    return f"cold start {milliseconds / 1000:.1f} s"
 
 
 def fit_words(found: FitFindings) -> str:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline_steps.documents import FitFindings
+from pipeline_steps.verification.limits import limits_of
 
 USABLE_SHARE = 0.9
 """Of an instance's memory; the rest is its system's and SageMaker's agents'."""
-
-START_SECONDS = 480
-"""SageMaker gives a container 8 minutes to answer /ping (developer guide, "Custom Inference Code with Hosting")."""
 
 # GiB of memory for each vCPU (Amazon EC2 instance types). What has another measure, such as c5n, is not in here.
 _GIB_FOR_A_VCPU = {
@@ -69,8 +67,9 @@ def judge_fit(variant: Mapping[str, Any], metrics: Mapping[str, float | None]) -
     reasons = []
     if needed is not None and memory is not None and needed > memory * USABLE_SHARE:
         reasons.append(f"its container takes {needed:,.0f} MiB under load, {name} has {memory:,} MiB")
-    if start is not None and start > START_SECONDS:
-        reasons.append(f"its server takes {start:.0f} s to start, SageMaker waits {START_SECONDS} s")
+    longest = limits_of(variant).start_seconds
+    if start is not None and start > longest:
+        reasons.append(f"its server takes {start:.0f} s to start, SageMaker waits {longest} s")
     unknown = _unknown(name, memory, needed, start)
     found = FitFindings(
         instance_type=name,

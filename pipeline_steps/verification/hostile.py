@@ -14,10 +14,8 @@ from pipeline_steps.verification.description import Description, kind_of
 from pipeline_steps.verification.endpoint import Endpoint, shown
 from pipeline_steps.verification.generated import SEED, generated_cases
 from pipeline_steps.verification.hostile_case import HostileCase
+from pipeline_steps.verification.limits import LARGEST_BODY_BYTES, Limits
 from pipeline_steps.verification.requests import CSV, JSON, Record, Request, csv_request, json_request
-
-LARGEST_BODY_BYTES = 6_291_456
-"""InvokeEndpoint, Body."""
 
 MOST_COLUMNS = 20
 _CALLS_BETWEEN = 25  # after so many hostile calls a good one
@@ -39,9 +37,9 @@ _ODD: dict[str, tuple[Any, ...]] = {
 """At the ends of what the contract allows: an answer or a refusal, as the model will."""
 
 
-def fixed_cases(samples: Samples, description: Description | None) -> list[HostileCase]:
-    """The same for every model with the same columns."""
-    cases = [*_broken_bodies(samples), *_sizes(samples), *_csv_lines(samples, description)]
+def fixed_cases(samples: Samples, description: Description | None, limits: Limits) -> list[HostileCase]:
+    """The same for every model with the same columns on the same kind of endpoint."""
+    cases = [*_broken_bodies(samples), *_sizes(samples, limits), *_csv_lines(samples, description)]
     return cases if description is None else [*cases, *_wrong_records(samples.records[0], description)]
 
 
@@ -68,14 +66,15 @@ def _broken_bodies(samples: Samples) -> Iterator[HostileCase]:
         yield HostileCase(Request(what, content_type, body))
 
 
-def _sizes(samples: Samples) -> Iterator[HostileCase]:
+def _sizes(samples: Samples, limits: Limits) -> Iterator[HostileCase]:
     record = json.dumps({"instances": [samples.records[0]]}).encode()
-    largest = record + b" " * (LARGEST_BODY_BYTES - len(record))
-    yield HostileCase(Request("a record and blanks, 6 MiB together", JSON, largest), may_answer=True)
-    yield HostileCase(Request("a body of one byte more than 6 MiB", JSON, largest + b" "), is_oversized=True)
-    yield HostileCase(Request("a body of 12 MiB", JSON, largest * 2), is_oversized=True)
-    yield HostileCase(Request("6 MiB without a line end as CSV", CSV, b"x" * LARGEST_BODY_BYTES))
-    yield HostileCase(Request("6 MiB of line ends as CSV", CSV, b"\n" * LARGEST_BODY_BYTES))
+    most, too_many = limits.body_bytes, LARGEST_BODY_BYTES + 1
+    largest = f"{most:,} bytes"
+    yield HostileCase(Request(f"a record and blanks, {largest} together", JSON, record.ljust(most)), may_answer=True)
+    yield HostileCase(Request(f"a body of {too_many:,} bytes", JSON, record.ljust(too_many)), is_oversized=True)
+    yield HostileCase(Request("a body of twice as many bytes", JSON, record.ljust(2 * too_many)), is_oversized=True)
+    yield HostileCase(Request(f"{largest} without a line end as CSV", CSV, b"x" * most))
+    yield HostileCase(Request(f"{largest} of line ends as CSV", CSV, b"\n" * most))
 
 
 def _csv_lines(samples: Samples, description: Description | None) -> Iterator[HostileCase]:
@@ -134,7 +133,7 @@ class Hostility:
         Raises:
             VerificationError: with the first few that were not answered as they must be.
         """
-        fixed = fixed_cases(self.samples, self.description)
+        fixed = fixed_cases(self.samples, self.description, self.endpoint.limits)
         generated = [] if self.description is None else list(generated_cases(self.samples, self.description))
         self._send_all([*fixed, *generated])
         if self.failures:

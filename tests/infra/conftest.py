@@ -76,6 +76,15 @@ def eager(example: settings.Settings, synthesize: Callable[..., Deployment]) -> 
 
 
 @pytest.fixture(scope="session")
+def serverless(example: settings.Settings, synthesize: Callable[..., Deployment]) -> Deployment:
+    """A project whose production has no instances."""
+    document = json.loads(example.model_dump_json())
+    document["endpoints"]["production"] = {"serverless": {"memory_mib": 2048, "max_concurrency": 5}}
+    document["release"]["strategy"] = "all_at_once"
+    return synthesize(settings.Settings.model_validate(document))
+
+
+@pytest.fixture(scope="session")
 def customized(synthesize: Callable[..., Deployment]) -> Deployment:
     """The templates of a project in which everything that settings can change is changed."""
     document = json.loads(settings.load(ROOT / "slipway.yaml").model_dump_json())

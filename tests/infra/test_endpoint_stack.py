@@ -452,3 +452,71 @@ def test_calls_are_recorded_in_the_data_bucket_under_the_projects_key(eager: Dep
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
     }
     assert "DataCaptureConfig" not in Stack(eager, "staging").config
+
+
+# --- Without instances
+
+
+def test_a_serverless_endpoint_has_one_variant_with_what_the_settings_give_it(serverless: Deployment) -> None:
+    stack = Stack(serverless, "production")
+    config = stack.config
+
+    config.pop("Tags")
+    assert config == {
+        "KmsKeyId": "<Key.Arn>",
+        "ProductionVariants": [
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": "<flightdelaysproductionmodel.ModelName>",
+                "InitialVariantWeight": 100,
+                "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+            }
+        ],
+    }
+    assert "flightdelaysproductionchallengermodel" not in stack.resources
+    assert serverless.production["Parameters"]["Strategy"]["AllowedValues"] == ["all_at_once", "immediate"]
+    assert "Conditions" not in serverless.production
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "immediate"])
+def test_sagemaker_guards_no_deployment_of_a_serverless_endpoint(serverless: Deployment, strategy: str) -> None:
+    assert "DeploymentConfig" not in Stack(serverless, "production", strategy=strategy).endpoint
+
+
+def test_a_serverless_endpoint_takes_no_challenger(serverless: Deployment) -> None:
+    beside = Stack(serverless, "production", challenger=VERSION.format(2)).refusals
+
+    assert beside == ["all_at_once, canary, linear, immediate take no ChallengerModelPackageArn"]
+
+
+def test_only_a_serverless_model_is_not_isolated(serverless: Deployment) -> None:
+    isolated = {
+        environment: serverless.properties(environment, "AWS::SageMaker::Model", f"flightdelays{environment}model")[
+            "EnableNetworkIsolation"
+        ]
+        for environment in ENVIRONMENTS
+    }
+
+    assert isolated == {"staging": True, "production": False}
+
+
+def test_alarms_of_a_serverless_endpoint_look_at_whatever_serves(serverless: Deployment) -> None:
+    for alarm in serverless.resources("production", ALARM).values():
+        assert {dimension["Name"] for dimension in alarm["Properties"]["Dimensions"]} == {"EndpointName", "VariantName"}
+
+
+def test_the_dashboard_of_a_serverless_endpoint_shows_what_sagemaker_publishes_of_one(serverless: Deployment) -> None:
+    dashboard = serverless.properties("production", "AWS::CloudWatch::Dashboard", "Dashboard")
+    _, *graphs = json.loads(dashboard["DashboardBody"])["widgets"]
+    shown = {metric[1] for graph in graphs for metric in graph["properties"]["metrics"]}
+
+    assert shown == {
+        "Invocations",
+        "Invocation4XXErrors",
+        "Invocation5XXErrors",
+        "ModelLatency",
+        "OverheadLatency",
+        "ModelSetupTime",
+        "ServerlessConcurrentExecutionsUtilization",
+        "MemoryUtilization",
+    }

@@ -1,5 +1,6 @@
 """Each role may do exactly what is listed here, and nothing has a wildcard that AWS could do without."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -627,6 +628,21 @@ def test_an_endpoint_that_follows_its_calls_needs_autoscaling_and_the_other_one_
 
     assert staging == ROLES["pipeline", "StagingDeploymentRole"]
     assert production == ROLES["pipeline", "ProductionDeploymentRole"] | scaling("production")
+
+
+def test_only_the_role_that_deploys_a_serverless_endpoint_may_make_a_model_that_is_not_isolated(
+    deployment: Deployment, serverless: Deployment
+) -> None:
+    limit = f" if {json.dumps(ISOLATED, sort_keys=True)}"
+    expected = {
+        grant.removesuffix(limit) if grant.startswith("sagemaker:CreateModel ") else grant
+        for grant in ROLES["pipeline", "ProductionDeploymentRole"]
+    }
+
+    assert serverless.grants("pipeline", "ProductionDeploymentRole") == expected
+    for (template, role), grants in ROLES.items():
+        if role != "ProductionDeploymentRole":
+            assert serverless.grants(template, role) == grants == deployment.grants(template, role), role
 
 
 def test_calls_are_written_where_they_are_recorded_and_nowhere_else(eager: Deployment) -> None:

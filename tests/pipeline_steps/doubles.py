@@ -210,6 +210,7 @@ def serve_model_package(
     model_data_uri: str,
     environment: Mapping[str, str] = MappingProxyType({}),
     registered: bool = True,
+    capacity: Mapping[str, Any] = MappingProxyType({"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}),
 ) -> str:
     """Make an endpoint as CloudFormation does; returns the ARN of the model package that it serves."""
     group = "flight-delays"
@@ -229,9 +230,7 @@ def serve_model_package(
         ExecutionRoleArn=ROLE_ARN,
         PrimaryContainer={"ModelPackageName": arn} if registered else container,
     )
-    variant = {"VariantName": "AllTraffic", "ModelName": f"{endpoint}-model", "InitialInstanceCount": 1}
-    aws.sagemaker.create_endpoint_config(
-        EndpointConfigName=f"{endpoint}-config", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
-    )
+    variant = {"VariantName": "AllTraffic", "ModelName": f"{endpoint}-model", **capacity}
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{endpoint}-config", ProductionVariants=[variant])
     aws.sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-config")
     return arn

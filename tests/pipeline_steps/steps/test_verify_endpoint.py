@@ -16,7 +16,7 @@ from pipeline_steps.serving import wait_until_in_service
 from pipeline_steps.steps import verify_endpoint
 from pipeline_steps.verification.agreement import disagreements
 from pipeline_steps.verification.requests import CSV, JSON, csv_request, json_request, parse_predictions
-from settings import Settings
+from settings import ServerlessEndpoint, Settings
 from tests.pipeline_steps.doubles import (
     BUCKET,
     COMMIT_ID,
@@ -134,6 +134,70 @@ def test_production_is_spared_hostile_input_and_load(
     assert (found.hostile, found.load) == (None, None)
     assert found.latency is not None
     assert found.latency.requests == 6
+
+
+@pytest.fixture
+def serverless(aws: Aws, inputs: verify_endpoint.Inputs) -> verify_endpoint.Inputs:
+    """Production without instances."""
+    capacity = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5}}
+    arn = serve_model_package(
+        aws, PRODUCTION, image_uri=IMAGE_URI, model_data_uri="s3://bucket/model.tar.gz", capacity=capacity
+    )
+    return replace(inputs, endpoint_name=PRODUCTION, environment="production", model_package_arn=arn)
+
+
+def test_a_cold_start_is_told_and_counts_for_no_objective(
+    aws: Aws,
+    settings: Settings,
+    serverless: verify_endpoint.Inputs,
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+    time: ManualTime,
+) -> None:
+    def cold(_type: str, _body: bytes) -> None:
+        time.now += 7.0 if len(container.requests) == 1 else 0.01
+
+    container.intercept = cold
+    monkeypatch.setattr("pipeline_steps.steps.verify_endpoint.time.perf_counter", lambda: time.now)
+
+    summary = verify_endpoint.run(aws, settings, serverless)["SUMMARY"]
+
+    assert "6 calls one by one: p50 10 ms, p99 10 ms; cold start 7.0 s; fits serverless (400 of 1,024 MiB)" in summary
+    found = stored(aws, "production")
+    assert found.cold_start_ms == pytest.approx(7000)
+
+
+def test_a_first_call_may_take_as_long_as_a_container_may_start(
+    aws: Aws,
+    settings: Settings,
+    serverless: verify_endpoint.Inputs,
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    made = Aws.invoker
+
+    def invoker(self: Aws, **options: Any) -> Invoker:
+        waits.append(options["answer_seconds"])
+        return made(self, **options)
+
+    monkeypatch.setattr(Aws, "invoker", invoker)
+    verify_endpoint.run(aws, settings, serverless)
+
+    assert waits == [190.0]
+
+
+def test_what_a_serverless_endpoint_needs_more_of_is_told_in_its_own_terms(
+    aws: Aws, settings: Settings, serverless: verify_endpoint.Inputs, container: Container
+) -> None:
+    endpoint = ServerlessEndpoint.model_validate({"serverless": {"memory_mib": 1024, "max_concurrency": 5}})
+    endpoints = settings.endpoints.model_copy(update={"staging": endpoint})
+    container.intercept = lambda _type, _body: (500, b"busy") if len(container.requests) > 450 else None
+
+    with pytest.raises(VerificationError, match="raise memory_mib or max_concurrency under endpoints of"):
+        verify_endpoint.run(
+            aws, settings.model_copy(update={"endpoints": endpoints}), replace(serverless, environment="staging")
+        )
 
 
 def test_production_too_has_to_answer_in_time(

@@ -16,6 +16,7 @@ METRICS: dict[str, float | None] = {
 }  # fmt: skip
 
 
+SERVERLESS = {"VariantName": "AllTraffic", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5}}
 UNMEASURED = "the evaluation of this model did not measure its server"
 
 
@@ -66,6 +67,14 @@ def test_a_server_must_start_while_sagemaker_waits(seconds: float, verdict: str)
     assert judge_fit(on("ml.m5.large"), {**METRICS, "serving_start_seconds": seconds}).verdict == verdict
 
 
+@pytest.mark.parametrize(("seconds", "verdict"), [(180.0, "fits"), (180.1, "does not fit")])
+def test_a_serverless_endpoint_waits_less_long_for_a_server(seconds: float, verdict: str) -> None:
+    found = judge_fit(SERVERLESS, {**METRICS, "serving_start_seconds": seconds})
+
+    assert found.verdict == verdict
+    assert verdict == "fits" or found.reason == "its server takes 180 s to start, SageMaker waits 180 s"
+
+
 @pytest.mark.parametrize(
     ("instance_type", "metrics", "reason"),
     [
@@ -91,8 +100,6 @@ def test_what_is_known_to_be_wrong_is_wrong_even_where_the_rest_is_not_known() -
 
 
 def test_a_serverless_endpoint_has_the_memory_that_it_was_given() -> None:
-    small = {"VariantName": "AllTraffic", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5}}
-
-    assert judge_fit(small, METRICS).verdict == "fits"
-    found = judge_fit(small, {**METRICS, "serving_memory_mib": 1000.0})
+    assert judge_fit(SERVERLESS, METRICS).verdict == "fits"
+    found = judge_fit(SERVERLESS, {**METRICS, "serving_memory_mib": 1000.0})
     assert (found.verdict, found.instance_type) == ("does not fit", "serverless")

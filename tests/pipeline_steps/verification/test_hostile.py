@@ -9,12 +9,12 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from pipeline_steps.aws import Aws
 from pipeline_steps.documents import HostileFindings, Samples
 from pipeline_steps.errors import VerificationError
-from pipeline_steps.verification import hostile
 from pipeline_steps.verification.agreement import Agreement
 from pipeline_steps.verification.endpoint import Endpoint
 from pipeline_steps.verification.generated import REQUESTS, generated_cases
-from pipeline_steps.verification.hostile import Hostility, fixed_cases
+from pipeline_steps.verification.hostile import MOST_COLUMNS, Hostility, fixed_cases
 from pipeline_steps.verification.hostile_case import HostileCase
+from pipeline_steps.verification.limits import INSTANCES, LARGEST_BODY_BYTES, SERVERLESS
 from tests.pipeline_steps.verification.endpoint_double import SAMPLES, Container, description, instances, invoker
 
 DESCRIPTION = description()
@@ -32,7 +32,7 @@ def test_the_server_withstands_everything(aws: Aws) -> None:
 
     found = check(aws, container)
 
-    cases = [*fixed_cases(SAMPLES, DESCRIPTION), *generated_cases(SAMPLES, DESCRIPTION)]
+    cases = [*fixed_cases(SAMPLES, DESCRIPTION, INSTANCES), *generated_cases(SAMPLES, DESCRIPTION)]
     assert found.fixed + found.generated == found.refused + found.answered == len(cases)
     assert found.generated >= REQUESTS
     assert found.refused > found.answered > 20
@@ -48,19 +48,27 @@ def test_without_a_description_the_bodies_alone_are_hostile(aws: Aws) -> None:
 
 
 def test_all_that_the_contract_names_is_among_the_requests() -> None:
-    whats = "\n".join(case.request.what for case in fixed_cases(SAMPLES, DESCRIPTION))
+    whats = "\n".join(case.request.what for case in fixed_cases(SAMPLES, DESCRIPTION, INSTANCES))
 
     for what in (
         "an empty body", "'one' as temp", "a record without stops", "a column more", "'no such category' as dest",
         "nan as temp", "inf as wind", "1.7e+308 as temp", "000000 as stops",
-        "6 MiB together", "one byte more than 6 MiB", "12 MiB", "bytes that are no text", "an unknown content type",
+        "6,291,456 bytes together", "a body of 6,291,457 bytes", "a body of twice as many bytes",
+        "bytes that are no text", "an unknown content type",
         "nothing as dest", "names of the columns as a CSV line",
     ):  # fmt: skip
         assert what in whats, what
 
 
+def test_a_serverless_endpoint_is_sent_no_larger_good_body_than_it_takes() -> None:
+    cases = fixed_cases(SAMPLES, DESCRIPTION, SERVERLESS)
+
+    assert max(len(case.request.body) for case in cases if not case.is_oversized) == 4_000_000
+    assert min(len(case.request.body) for case in cases if case.is_oversized) == LARGEST_BODY_BYTES + 1
+
+
 def test_what_must_be_refused_and_what_may_be_answered_is_told_apart() -> None:
-    cases = {case.request.what: case for case in fixed_cases(SAMPLES, DESCRIPTION)}
+    cases = {case.request.what: case for case in fixed_cases(SAMPLES, DESCRIPTION, INSTANCES)}
 
     assert cases["'one' as temp"].names == {"temp"}
     assert cases["a record without stops"].names == {"stops"}
@@ -93,7 +101,7 @@ def test_generated_requests_are_of_every_kind() -> None:
 
 def answering(container: Container, what: str, answer: tuple[int, bytes]) -> None:
     """Answer one of the requests in another way."""
-    (case,) = [case for case in fixed_cases(SAMPLES, DESCRIPTION) if case.request.what == what]
+    (case,) = [case for case in fixed_cases(SAMPLES, DESCRIPTION, INSTANCES) if case.request.what == what]
     hostile_request = (case.request.content_type, case.request.body)
     container.intercept = lambda type_, body: answer if (type_, body) == hostile_request else None
 
@@ -104,7 +112,7 @@ def answering(container: Container, what: str, answer: tuple[int, bytes]) -> Non
         ("JSON that breaks off", (500, b"oh"), "must refuse JSON that breaks off with a 4xx status, got status 500"),
         ("JSON that breaks off", (200, b"0.5"), "must refuse JSON that breaks off with a 4xx status, got status 200"),
         ("an empty body", (0, b"exited"), "a 4xx status, got no answer of the container, but 'exited'"),
-        ("a body of 12 MiB", (502, b""), "must refuse a body of 12 MiB with a 4xx status, got status 502"),
+        ("a body of twice as many bytes", (502, b""), "twice as many bytes with a 4xx status, got status 502"),
         ("nan as temp", (200, b"0.5"), "must refuse nan as temp with a 4xx status, got status 200 and '0.5'"),
         ("nan as temp", (400, b"no"), "must name the field temp when it refuses nan as temp, got status 400 and 'no'"),
         ("nothing as wind", (503, b""), "must answer or refuse nothing as wind with a 4xx status, got status 503"),
@@ -173,7 +181,7 @@ def test_sagemaker_may_refuse_a_body_that_is_too_large_itself(aws: Aws, answer: 
     container = Container()
 
     def refuse(type_: str, body: bytes) -> tuple[int, bytes] | None:
-        if len(body) <= hostile.LARGEST_BODY_BYTES:
+        if len(body) <= LARGEST_BODY_BYTES:
             return None
         if answer == "closed":
             raise ConnectionClosedError(endpoint_url="https://runtime.test")
@@ -202,6 +210,8 @@ def test_of_many_columns_a_few_are_asked_for() -> None:
     wide = description()
     wide.fields = {f"c{n}": schema for n in range(300)}
 
-    cases: list[HostileCase] = [case for case in fixed_cases(many, wide) if case.request.what.startswith("'one' as ")]
+    cases: list[HostileCase] = [
+        case for case in fixed_cases(many, wide, INSTANCES) if case.request.what.startswith("'one' as ")
+    ]
 
-    assert len(cases) == hostile.MOST_COLUMNS
+    assert len(cases) == MOST_COLUMNS
