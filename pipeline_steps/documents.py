@@ -335,22 +335,28 @@ class ApiDescription(Document):
 class ReportFacts(Document):
     """What the report tells beside the gate's own documents (report_facts.json), so that it can be made again.
 
-    Attributes are those of ReportEvidence of the same names.
+    Attributes:
+        project: name of the settings.
+        manifest: of the data set of the challenger; None when it could not be read.
+        champion_manifest: of the data set that the champion was trained on; None when it is not known.
+        training_seconds: duration of the training job; None, as billable_seconds, when it is not known.
+        reproduce: the command, of one line or more, that makes this model again.
+        links: where to read on, an https URL by what it leads to.
     """
 
-    manifest: DatasetManifest | None
-    champion_manifest: DatasetManifest | None
     project: str
     commit_id: str
     execution_id: str
-    image_uri: str
-    model_data_uri: str
-    training_job_name: str
-    hyperparameters: Mapping[str, str]
-    training_seconds: float | None
-    billable_seconds: float | None
-    reproduce: str
-    links: Mapping[str, str]
+    manifest: DatasetManifest | None = None
+    champion_manifest: DatasetManifest | None = None
+    image_uri: str = ""
+    model_data_uri: str = ""
+    training_job_name: str = ""
+    hyperparameters: Mapping[str, str] = {}
+    training_seconds: float | None = None
+    billable_seconds: float | None = None
+    reproduce: str = ""
+    links: Mapping[str, str] = {}
 
 
 class AgreementFindings(Document):

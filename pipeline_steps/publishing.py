@@ -61,43 +61,48 @@ class Lineage:
 
 def gather(aws: Aws, settings: Settings, judgement: Judgement, lineage: Lineage) -> ReportEvidence:
     """All that the report shows. What only illustrates it may be missing."""
-    training = TrainingRecord.read(aws, lineage.training_job_name)
-    champions_dataset = lineage.champion.metadata.get("dataset_uri") if lineage.champion is not None else None
     return ReportEvidence(
         challenger=judgement.challenger,
         champion=judgement.champion,
         comparison=judgement.comparison,
         decision=judgement.decision,
-        manifest=_manifest(aws, lineage.dataset_uri),
-        champion_manifest=None if champions_dataset is None else _manifest(aws, champions_dataset),
         policy=settings.evaluation,
-        project=settings.name,
+        facts=_facts(aws, settings.name, lineage),
+    )
+
+
+def _facts(aws: Aws, project: str, lineage: Lineage) -> ReportFacts:
+    training = TrainingRecord.read(aws, lineage.training_job_name)
+    champions_dataset = lineage.champion.metadata.get("dataset_uri") if lineage.champion is not None else None
+    return ReportFacts(
+        project=project,
         commit_id=lineage.commit_id,
         execution_id=lineage.execution_id,
+        manifest=_manifest(aws, lineage.dataset_uri),
+        champion_manifest=None if champions_dataset is None else _manifest(aws, champions_dataset),
         image_uri=lineage.image_uri,
         model_data_uri=lineage.model_data_uri,
         training_job_name=training.name,
         hyperparameters=training.hyperparameters,
         training_seconds=training.seconds,
         billable_seconds=training.billable_seconds,
-        reproduce=_reproduce(settings.name, lineage.commit_id),
-        links=_links(aws.region, settings.name, lineage),
+        reproduce=_reproduce(project, lineage.commit_id),
+        links=_links(aws.region, project, lineage),
     )
 
 
 def publish(aws: Aws, evidence: ReportEvidence, data_bucket: str, documents_dir: Path) -> None:
     """Write the report, what it can be made again of, and model_quality.json, beside the documents and into S3."""
     quality = json.dumps(model_quality(evidence.comparison), indent=2, allow_nan=False)
-    facts = ReportFacts(**{name: getattr(evidence, name) for name in ReportFacts.model_fields})
     files = {
         **_report(evidence),
-        "report_facts.json": (f"{facts.model_dump_json(indent=2)}\n", _JSON),
+        "report_facts.json": (f"{evidence.facts.model_dump_json(indent=2)}\n", _JSON),
         "model_quality.json": (f"{quality}\n", _JSON),
     }
     documents_dir.mkdir(parents=True, exist_ok=True)
     for name, (text, _) in files.items():
         (documents_dir / name).write_text(text, encoding="utf-8")
-    _write(aws, files, data_bucket, evidence.execution_id)
+    _write(aws, files, data_bucket, evidence.facts.execution_id)
 
 
 def publish_report(aws: Aws, evidence: ReportEvidence, data_bucket: str, execution_id: str) -> None:

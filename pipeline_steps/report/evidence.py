@@ -1,15 +1,8 @@
 """What the report is made of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pipeline_steps.documents import (
-    Comparison,
-    DatasetManifest,
-    EvaluationReport,
-    PromotionDecision,
-    Verification,
-)
+from pipeline_steps.documents import Comparison, EvaluationReport, PromotionDecision, ReportFacts, Verification
 from settings import Evaluation
 
 
@@ -19,12 +12,6 @@ class ReportEvidence:
 
     Attributes:
         champion: None when production serves no model; with its failure when it could not be scored.
-        manifest: of the data set of the challenger; None when it could not be read.
-        champion_manifest: of the data set that the champion was trained on; None when it is not known.
-        project: name of the settings.
-        training_seconds: duration of the training job; None, as billable_seconds, when it is not known.
-        reproduce: the command, of one line or more, that makes this model again.
-        links: where to read on, an https URL by what it leads to.
         verification: of staging's endpoint; None as long as there was none.
     """
 
@@ -32,20 +19,8 @@ class ReportEvidence:
     champion: EvaluationReport | None
     comparison: Comparison
     decision: PromotionDecision
-    manifest: DatasetManifest | None
-    champion_manifest: DatasetManifest | None
     policy: Evaluation
-    project: str
-    commit_id: str
-    execution_id: str
-    image_uri: str
-    model_data_uri: str
-    training_job_name: str
-    hyperparameters: Mapping[str, str]
-    training_seconds: float | None
-    billable_seconds: float | None
-    reproduce: str
-    links: Mapping[str, str] = field(default_factory=dict)
+    facts: ReportFacts
     verification: Verification | None = None
 
     @property
@@ -57,4 +32,4 @@ class ReportEvidence:
     @property
     def secure_links(self) -> dict[str, str]:
         """The links that a reader may be sent to."""
-        return {label: url for label, url in self.links.items() if url.startswith("https://")}
+        return {label: url for label, url in self.facts.links.items() if url.startswith("https://")}

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline_steps.documents import EvaluationReport, SliceComparison
+from pipeline_steps.documents import EvaluationReport, ReportFacts, SliceComparison
 from pipeline_steps.report import charts, figures, interval_charts, wording
 from pipeline_steps.report.confusion import confusion_tables
 from pipeline_steps.report.data_changes import column_changes, data_facts
@@ -70,10 +70,16 @@ def _page(evidence: ReportEvidence) -> Mapping[str, Any]:
         "absent": wording.ABSENT,
         "roc_rows": _ROC_ROWS,
         "columns_by_importance": charts.columns_by_importance,
-        "facts": data_facts(evidence.manifest, evidence.champion_manifest) if evidence.manifest else (),
-        "columns": column_changes(evidence.manifest, evidence.champion_manifest) if evidence.manifest else (),
+        **_data(evidence.facts),
         **_charts(evidence),
     }
+
+
+def _data(facts: ReportFacts) -> Mapping[str, Any]:
+    if facts.manifest is None:
+        return {"facts": (), "columns": ()}
+    both = (facts.manifest, facts.champion_manifest)
+    return {"facts": data_facts(*both), "columns": column_changes(*both)}
 
 
 def _charts(evidence: ReportEvidence) -> dict[str, Markup | None]:

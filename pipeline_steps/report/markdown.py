@@ -84,14 +84,14 @@ def escaped(text: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def _title(evidence: ReportEvidence, title: str | None) -> list[str]:
-    commit, execution = escaped(evidence.commit_id[:12]), escaped(evidence.execution_id[:8])
+    commit, execution = escaped(evidence.facts.commit_id[:12]), escaped(evidence.facts.execution_id[:8])
     beside = "no champion to compare with"
     if evidence.champion is not None:
         beside = f"beside {escaped(evidence.champion_name)}"
         if evidence.champion.failure is not None:
             beside += f", which could not be scored: {escaped(evidence.champion.failure, _LONGEST_SENTENCE)}"
     about = f"Commit {commit}, execution {execution}, {count(evidence.comparison.records, 'holdout record')}; {beside}."
-    return [title or f"# {evidence.decision.verdict}: {escaped(evidence.project)}", "", about, ""]
+    return [title or f"# {evidence.decision.verdict}: {escaped(evidence.facts.project)}", "", about, ""]
 
 
 def _sentences(texts: Sequence[str], noun: str) -> _Part:

@@ -21,7 +21,7 @@ from pipeline_steps.branch_code import run_module
 from pipeline_steps.champion import Champion, UnknownChampion, find_champion
 from pipeline_steps.comparison.compare import ScoredModel, compare
 from pipeline_steps.comparison.predictions import read_predictions
-from pipeline_steps.documents import EvaluationReport, Scores
+from pipeline_steps.documents import EvaluationReport, ReportFacts, Scores
 from pipeline_steps.errors import BranchCodeError, DocumentError, NotFoundError, StepError
 from pipeline_steps.evaluation_summary import comparison_table
 from pipeline_steps.gate import decide_promotion
@@ -115,10 +115,8 @@ def _judged(aws: Aws, settings: Settings, inputs: Inputs, longest: int) -> str:
     say("\n".join([comparison_table(comparison), decision.verdict, *decision.reasons, *decision.notes]))
     evidence = ReportEvidence(
         challenger=report, champion=champion.report, comparison=comparison, decision=decision,
-        policy=settings.evaluation, manifest=None, champion_manifest=None, project=settings.name,
-        commit_id=inputs.commit_id,
-        execution_id=inputs.execution_id, image_uri="", model_data_uri="", training_job_name="", hyperparameters={},
-        training_seconds=None, billable_seconds=None, reproduce="",
+        policy=settings.evaluation,
+        facts=ReportFacts(project=settings.name, commit_id=inputs.commit_id, execution_id=inputs.execution_id),
     )  # fmt: skip
     told = _indication(challenger)
     title = f"## Judged on this sample: {decision.verdict}"

@@ -1,6 +1,5 @@
 """What a verification found: as a document in S3, in the report, and in one line for the approval."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline_steps import names
@@ -47,16 +46,16 @@ def publish_again(
     from pipeline_steps.report.evidence import ReportEvidence
 
     has_champion = (folder / "champion.json").exists()
-    facts = ReportFacts.read(folder, "report_facts")
     evidence = ReportEvidence(
         challenger=EvaluationReport.read(folder, "challenger"),
         champion=EvaluationReport.read(folder, "champion") if has_champion else None,
         comparison=Comparison.read(folder, "comparison"),
         decision=PromotionDecision.read(folder, "decision"),
         policy=policy,
-        **{name: getattr(facts, name) for name in ReportFacts.model_fields},
+        facts=ReportFacts.read(folder, "report_facts"),
+        verification=verification,
     )
-    publish_report(aws, replace(evidence, verification=verification), data_bucket, execution_id)
+    publish_report(aws, evidence, data_bucket, execution_id)
 
 
 def summary(verification: Verification) -> str:

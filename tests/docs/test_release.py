@@ -1,6 +1,7 @@
 """The page on releases shows settings as they are, and names alarms as they are called."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -30,4 +31,17 @@ def test_the_longest_wait_on_the_page_is_the_one_that_the_settings_allow() -> No
     release = settings.Release(strategy="linear", step_percent=10, step_seconds=2600, termination_wait_seconds=3600)
 
     assert f"{release.waiting_seconds('linear'):,} seconds" in PAGE
-    assert release.faults("linear", "ml.m5.large") == []
+    assert release.faults("linear", settings.Endpoint(instance_type="ml.m5.large", instance_count=2)) == []
+
+
+def test_the_serverless_settings_on_the_page_are_accepted() -> None:
+    (shown,) = re.findall(r"### Without instances\n\n((?:    .*\n)+)", PAGE)
+    example = yaml.safe_load((ROOT / "slipway.yaml").read_text(encoding="utf-8"))
+    given = yaml.safe_load(textwrap.dedent(shown))
+    document = {key: value for key, value in example.items() if key != "local"}
+    for section, values in given.items():
+        document[section] = {**example[section], **values}
+
+    read = settings.Settings.model_validate(document)
+
+    assert all(isinstance(one, settings.ServerlessEndpoint) for one in read.endpoints.of_environments().values())

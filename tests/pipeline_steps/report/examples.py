@@ -21,6 +21,7 @@ from pipeline_steps.documents import (
     LoadFindings,
     MetricComparison,
     PromotionDecision,
+    ReportFacts,
     SliceComparison,
     SplitRows,
     Verification,
@@ -232,20 +233,22 @@ EVIDENCE = ReportEvidence(
         curves=CURVES,
     ),
     decision=ACCEPTED,
-    manifest=manifest("3f", 312_400, 57.1, visib_at_dest="Float64"),
-    champion_manifest=manifest("a0", 298_114, 54.3, dewp="Float64"),
     policy=POLICY,
-    project="flight-delays",
-    commit_id=COMMIT_ID,
-    execution_id=EXECUTION_ID,
-    image_uri=IMAGE_URI,
-    model_data_uri=MODEL_DATA_URI,
-    training_job_name="flight-delays-train-0f9e8d7c",
-    hyperparameters={"trees": "100", "max_depth": "6", "learning_rate": "0.05"},
-    training_seconds=192,
-    billable_seconds=148,
-    reproduce=f"git checkout {COMMIT_ID}\nslipway run --execution {EXECUTION_ID}",
-    links={"Pipeline execution": "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/1"},
+    facts=ReportFacts(
+        manifest=manifest("3f", 312_400, 57.1, visib_at_dest="Float64"),
+        champion_manifest=manifest("a0", 298_114, 54.3, dewp="Float64"),
+        project="flight-delays",
+        commit_id=COMMIT_ID,
+        execution_id=EXECUTION_ID,
+        image_uri=IMAGE_URI,
+        model_data_uri=MODEL_DATA_URI,
+        training_job_name="flight-delays-train-0f9e8d7c",
+        hyperparameters={"trees": "100", "max_depth": "6", "learning_rate": "0.05"},
+        training_seconds=192,
+        billable_seconds=148,
+        reproduce=f"git checkout {COMMIT_ID}\nslipway run --execution {EXECUTION_ID}",
+        links={"Pipeline execution": "https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/1"},
+    ),
 )
 
 
@@ -271,7 +274,7 @@ def first_model() -> ReportEvidence:
     )
     curves = CURVES.model_copy(update={"champion": None})
     first = _with_comparison(EVIDENCE, metrics=_without_champion(METRICS), slices=slices, curves=curves)
-    return replace(first, champion=None, champion_manifest=None)
+    return replace(first, champion=None, facts=first.facts.model_copy(update={"champion_manifest": None}))
 
 
 def unscored_champion(
@@ -312,14 +315,17 @@ def hostile(text: str = HOSTILE) -> ReportEvidence:
         _with_comparison(EVIDENCE, slices=(one_slice,), metrics=metrics),
         challenger=CHALLENGER.model_copy(update=changes),
         champion=CHAMPION.model_copy(update={"model_package_arn": f"arn/{text}"}),
-        manifest=data,
         decision=PromotionDecision(verdict="Rejected", reasons=(text,), notes=(text,)),
-        project=text,
-        commit_id=text,
-        training_job_name=text,
-        hyperparameters={text: text},
-        reproduce=text,
-        links={text: "javascript:alert(1)", "good": f"https://example.com/?{text}"},
+        facts=ReportFacts(
+            manifest=data,
+            project=text,
+            commit_id=text,
+            execution_id=EXECUTION_ID,
+            training_job_name=text,
+            hyperparameters={text: text},
+            reproduce=text,
+            links={text: "javascript:alert(1)", "good": f"https://example.com/?{text}"},
+        ),
     )
 
 
@@ -388,9 +394,5 @@ def bare() -> ReportEvidence:
     return replace(
         compared,
         challenger=challenger,
-        manifest=None,
-        hyperparameters={},
-        training_seconds=None,
-        billable_seconds=None,
-        links={},
+        facts=ReportFacts(project="flight-delays", commit_id=COMMIT_ID, execution_id=EXECUTION_ID),
     )

@@ -4,7 +4,7 @@ from pipeline_steps.documents import ColumnSummary, DatasetManifest, SplitRows
 from pipeline_steps.report.data_changes import column_changes, data_facts
 from tests.pipeline_steps.report.examples import EVIDENCE, manifest
 
-NOW, BEFORE = EVIDENCE.manifest, EVIDENCE.champion_manifest
+NOW, BEFORE = EVIDENCE.facts.manifest, EVIDENCE.facts.champion_manifest
 assert NOW is not None
 BARE = DatasetManifest(data_version="0" * 64, rows=SplitRows(train=10, validation=0, holdout=5))
 

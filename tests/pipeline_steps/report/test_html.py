@@ -243,14 +243,14 @@ def test_what_changed_in_the_data_is_named(page: Page) -> None:
 
 
 def test_the_lineage_leads_back_to_the_training(page: Page) -> None:
-    evidence = examples.EVIDENCE
+    facts = examples.EVIDENCE.facts
     _, _, lineage = page.text.rpartition("Lineage Commit")
 
-    for one in (evidence.commit_id, evidence.execution_id, evidence.image_uri, evidence.model_data_uri):
+    for one in (facts.commit_id, facts.execution_id, facts.image_uri, facts.model_data_uri):
         assert one in lineage
     for one in ("flight-delays-train-0f9e8d7c", "192 s (3 min 12 s)", "148 s (2 min 28 s)", "max_depth = 6", "3f" * 32):
         assert one in lineage
-    assert page.texts("pre") == [" ".join(evidence.reproduce.split())]
+    assert page.texts("pre") == [" ".join(facts.reproduce.split())]
 
 
 def test_a_regression_has_residuals_instead_of_curves() -> None:

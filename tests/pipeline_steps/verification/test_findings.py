@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_steps.aws import Aws
-from pipeline_steps.documents import FitFindings, ReportFacts, Verification
+from pipeline_steps.documents import FitFindings, Verification
 from pipeline_steps.publishing import REPORT_CHARACTERS, publish
 from pipeline_steps.report.html import render_html
 from pipeline_steps.report.markdown import render_markdown
@@ -70,12 +70,6 @@ def test_a_version_of_before_there_were_facts_keeps_its_report(
 
     assert text(aws, "report.html") == before
     assert "the report stays as it is" in capsys.readouterr().out
-
-
-def test_the_facts_are_all_that_the_gates_documents_do_not_have() -> None:
-    elsewhere = {"challenger", "champion", "comparison", "decision", "policy", "verification"}
-
-    assert set(ReportFacts.model_fields) == set(vars(EVIDENCE)) - elsewhere
 
 
 def test_a_verification_is_stored_as_it_is(aws: Aws, bucket: str) -> None:
