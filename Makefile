@@ -78,7 +78,7 @@ build/experiments/.installed: requirements-experiments.txt $(VENV)/.installed
 experiments: setup build/experiments/.installed
 
 test-long: setup
-	@python -m pytest -m long tests/test_delivery_line.py tests/test_rollout.py
+	@python -m pytest -m long tests/test_delivery_line.py tests/test_rollout.py tests/test_serverless.py
 
 test-experiments: experiments
 	@python -m pytest -m experiments tests/slipway/test_experiment_trainer.py tests/test_experiments.py

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eventually import pause
 from local_cloud_server import CloudServer
 
 from local_cloud.images import command_directory
@@ -292,10 +293,10 @@ class SageMakerCloud:
             "TrainingJob": self.api.describe_training_job,
             "ProcessingJob": self.api.describe_processing_job,
         }[kind]
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while (job := describe(**{f"{kind}Name": name}))[f"{kind}Status"] in ("InProgress", "Stopping"):
-            assert time.monotonic() < deadline, job
-            time.sleep(0.02)
+            assert time.monotonic() < begun + seconds, job
+            pause(begun)
         return dict(job)
 
     def log_lines(self, group: str, prefix: str) -> list[str]:
@@ -327,6 +328,14 @@ class SageMakerCloud:
         self.api.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         return name
 
+    def make_serverless_config(self, model: str, *, memory: int = 2048, maximum: int = 2) -> str:
+        """An endpoint config with the serverless variant A."""
+        serverless = {"MemorySizeInMB": memory, "MaxConcurrency": maximum}
+        variant = {"VariantName": "A", "ModelName": model, "ServerlessConfig": serverless}
+        name = self.name("config")
+        self.api.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        return name
+
     def make_endpoint(self, config: str, seconds: float = 30.0) -> str:
         name = self.name("endpoint")
         self.api.create_endpoint(EndpointName=name, EndpointConfigName=config)
@@ -334,13 +343,13 @@ class SageMakerCloud:
         return name
 
     def endpoint_settled(self, name: str, seconds: float = 30.0) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
         while (endpoint := self.api.describe_endpoint(EndpointName=name))["EndpointStatus"] not in (
             "InService",
             "Failed",
         ):
-            assert time.monotonic() < deadline, endpoint
-            time.sleep(0.02)
+            assert time.monotonic() < begun + seconds, endpoint
+            pause(begun)
         return dict(endpoint)
 
     def invoke(self, endpoint: str, body: str | bytes = "hello", **more: Any) -> dict[str, Any]:

@@ -12,24 +12,26 @@ import subprocess
 import sys
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
 from local_cloud.images import command_directory
-from pipeline_steps.documents import Samples, Scores
+from pipeline_steps.documents import Document, Samples, Scores
 from settings import Settings, load
 from slipway.local_server import LocalServer
 from tests.delivery_line import DeliveryLine
 from tests.eventually import eventually
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
 
 NAME = "flight-delays"
 STACK = ENDPOINT = f"{NAME}-production"
@@ -83,16 +85,23 @@ INSTANCES = 4
 """Of production, so that a canary of a quarter is one of them."""
 
 
-@contextmanager
-def deployed_production(folder: Path) -> Iterator["ProductionLine"]:
-    """A line of its own in an empty folder, whose production has INSTANCES instances."""
-    for name in ("line", "production"):
-        (folder / name).mkdir()
-    line = DeliveryLine.make(folder / "line")
+def with_instances(line: DeliveryLine) -> None:
+    """Give production INSTANCES instances."""
     one, more = (f"instance_count: {count}, max_instance_count: {count}" for count in (1, INSTANCES))
     line.edit("slipway.yaml", f"production: {{{one}}}", f"production: {{{more}}}")
     line.edit("slipway.yaml", "step_percent: 10 ", f"step_percent: {100 // INSTANCES} ")
-    line.commit("More instances")
+
+
+@contextmanager
+def deployed_production(
+    folder: Path, edit: Callable[[DeliveryLine], None] = with_instances
+) -> Iterator["ProductionLine"]:
+    """A line of its own in an empty folder, after an edit of its files."""
+    for name in ("line", "production"):
+        (folder / name).mkdir()
+    line = DeliveryLine.make(folder / "line")
+    edit(line)
+    line.commit("Another production")
     line.slipway("up", "--port", str(line.port))
     try:
         yield ProductionLine(line, folder / "production")
@@ -189,6 +198,11 @@ class ProductionLine:
         variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
         models = [sagemaker.describe_model(ModelName=variant["ModelName"]) for variant in variants]
         return [model["PrimaryContainer"]["ModelPackageName"] for model in models]
+
+    def document(self, key: str, kind: type[AnyDocument]) -> AnyDocument:
+        """A document in the data bucket."""
+        body = self.client("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return kind.parse(body.decode(), key)
 
     def calls_of(self, variant: str) -> float:
         """How many calls a variant has got in the last minutes, as CloudWatch tells it."""

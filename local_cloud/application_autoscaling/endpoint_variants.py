@@ -32,12 +32,14 @@ class Capacity:
     Attributes:
         status: of the endpoint; only one that is InService can be scaled.
         failure: why the endpoint's last change has failed; None when it has not.
+        serverless: there are no instances to be scaled.
     """
 
     status: str
     current: int
     desired: int
     failure: str | None
+    serverless: bool
 
 
 class EndpointVariants:
@@ -78,7 +80,7 @@ class EndpointVariants:
             if variant["VariantName"] == resource.variant:
                 return Capacity(
                     described["EndpointStatus"], variant["CurrentInstanceCount"], variant["DesiredInstanceCount"],
-                    described.get("FailureReason"),
+                    described.get("FailureReason"), "CurrentServerlessConfig" in variant,
                 )  # fmt: skip
         return None
 

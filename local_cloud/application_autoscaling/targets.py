@@ -42,6 +42,8 @@ class ScalableTargets:
         capacity = self._variants.capacity(resource)
         if capacity is None:
             raise invalid(f"SageMaker endpoint variant doesn't exist: {resource.resource_id}")
+        if capacity.serverless:
+            raise invalid(f"SageMaker endpoint variant is serverless, so it has no instances: {resource.resource_id}")
         target = self._table.get(resource.resource_id) or {
             **resource.members(), "RoleARN": self._role_arn, "CreationTime": datetime.now(UTC),
             "ScalableTargetARN": f"{self._place}:scalable-target/{secrets.token_hex(18)[:35]}",

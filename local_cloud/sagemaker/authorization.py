@@ -94,6 +94,8 @@ _CONDITIONS: Mapping[str, Mapping[str, str]] = {
         "sagemaker:InstanceTypes": "ProductionVariants.InstanceType ShadowProductionVariants.InstanceType",
         "sagemaker:ModelArn": "ProductionVariants.ModelName ShadowProductionVariants.ModelName",
         "sagemaker:NetworkIsolation": "EnableNetworkIsolation",
+        "sagemaker:ServerlessMaxConcurrency": "ProductionVariants.ServerlessConfig.MaxConcurrency",
+        "sagemaker:ServerlessMemorySize": "ProductionVariants.ServerlessConfig.MemorySizeInMB",
         "sagemaker:VolumeKmsKey": "KmsKeyId",
         "sagemaker:VpcSecurityGroupIds": "VpcConfig.SecurityGroupIds",
         "sagemaker:VpcSubnets": "VpcConfig.Subnets",

@@ -12,6 +12,7 @@ from typing import Any, Self
 from local_cloud.images import Image, ImageNotFound, ImageStore
 from local_cloud.sagemaker.errors import invalid
 from local_cloud.sagemaker.models import Models, artifact_of
+from local_cloud.sagemaker.serverless import START_SECONDS
 
 PORT_LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
 
@@ -26,6 +27,7 @@ class VariantPlan:
         artifact_uri: where its model artifact is; None for a model without one.
         artifact_is_prefix: the artifact is the files below a prefix, not a .tar.gz.
         isolated: its containers have no network, thus no credentials.
+        serverless: its ServerlessConfig, and then it has no instances; None for a variant with instances.
     """
 
     name: str
@@ -40,6 +42,7 @@ class VariantPlan:
     role_arn: str
     isolated: bool
     health_timeout_seconds: float
+    serverless: dict[str, int] | None = None
 
     def summary(self) -> dict[str, Any]:
         """The variant as DescribeEndpoint tells it."""
@@ -52,7 +55,14 @@ class VariantPlan:
             "DesiredWeight": self.weight,
             "CurrentInstanceCount": self.instance_count,
             "DesiredInstanceCount": self.instance_count,
+            "CurrentServerlessConfig": self.serverless,
         }  # fmt: skip
+
+    def launch(self) -> str:
+        """What is done first of all to deploy it."""
+        if self.serverless is not None:
+            return "Starting a container to see that it is healthy."
+        return f"Launching {self.instance_count} instance(s)."
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,10 @@ class Deployment:
     variants: tuple[VariantPlan, ...]
     shadows: tuple[VariantPlan, ...] = ()
     capture: dict[str, Any] | None = None
+
+    @property
+    def serverless(self) -> bool:
+        return any(plan.serverless is not None for plan in self.variants)
 
     def to_document(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -95,7 +109,7 @@ class Deployment:
         creating = {"Status": "Creating", "StartTime": datetime.now(UTC)}
         return [
             plan.summary() | {"CurrentInstanceCount": 0, "VariantStatus": [
-                creating | {"StatusMessage": f"Launching {plan.instance_count} instance(s)."},
+                creating | {"StatusMessage": plan.launch()},
             ]}
             for plan in self.variants
         ]  # fmt: skip
@@ -123,10 +137,12 @@ def _plan_variant(variant: Mapping[str, Any], models: Models, images: ImageStore
         raise invalid(f"Requested image {served['Image']} not found. {error}") from error
     _check_port_label(image, served["Image"])
     artifact_uri, is_prefix = artifact_of(served)
+    serverless = variant.get("ServerlessConfig")
+    default_seconds = START_SECONDS if serverless else _DEFAULT_HEALTH_TIMEOUT_SECONDS
     return VariantPlan(
         name=variant["VariantName"],
         weight=variant["InitialVariantWeight"],
-        instance_count=variant["InitialInstanceCount"],
+        instance_count=0 if serverless else variant["InitialInstanceCount"],
         image=served["Image"],
         resolved_image=f"{_repository(served['Image'])}@{image.digest}",
         resolved_at=datetime.now(UTC),
@@ -135,9 +151,8 @@ def _plan_variant(variant: Mapping[str, Any], models: Models, images: ImageStore
         artifact_is_prefix=is_prefix,
         role_arn=model["ExecutionRoleArn"],
         isolated=model.get("EnableNetworkIsolation", False),
-        health_timeout_seconds=variant.get(
-            "ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_HEALTH_TIMEOUT_SECONDS
-        ),
+        health_timeout_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", default_seconds),
+        serverless=serverless,
     )
 
 

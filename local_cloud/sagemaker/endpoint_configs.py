@@ -9,6 +9,7 @@ from local_cloud.sagemaker.arns import Arns, key_of
 from local_cloud.sagemaker.errors import invalid, not_served
 from local_cloud.sagemaker.listing import Listing
 from local_cloud.sagemaker.models import Models
+from local_cloud.sagemaker.serverless_configs import check_serverless
 from local_cloud.sagemaker.tags import Tags
 from local_cloud.store import Table
 
@@ -34,6 +35,7 @@ class EndpointConfigs:
             for member in ("ProductionVariants", "ShadowProductionVariants")
         }
         self._check_variants(request["ProductionVariants"], request["ShadowProductionVariants"])
+        check_serverless(request, self._models.existing)
         _check_capture(request.get("DataCaptureConfig"))
         _check_frequency(request.get("MetricsConfig", {}))
         with self._lock:
@@ -82,7 +84,8 @@ class EndpointConfigs:
         if all(variant["InitialVariantWeight"] == 0 for variant in production):
             raise invalid("At least one production variant must have an InitialVariantWeight above 0.")
         for variant in (*production, *shadows):
-            for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
+            of_instances = () if "ServerlessConfig" in variant else ("InstanceType", "InitialInstanceCount")
+            for member in ("ModelName", *of_instances):
                 if member not in variant:
                     raise invalid(f"{member} must be set for production variant {variant['VariantName']}.")
             self._models.existing(variant["ModelName"])

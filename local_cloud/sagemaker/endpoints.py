@@ -386,6 +386,8 @@ def _check_changes(desired: list[Mapping[str, Any]], endpoint: Mapping[str, Any]
         name = change["VariantName"]
         if name not in weights | shadows:
             raise invalid(f'Variant "{name}" not found on endpoint "{endpoint["EndpointArn"]}".')
+        if "DesiredInstanceCount" in change and deployment.serverless:
+            raise invalid(f'Variant "{name}" is serverless: it has no instances, so no DesiredInstanceCount.')
         if change.get("DesiredInstanceCount", 1) < 1:
             raise invalid("DesiredInstanceCount must be 1 or more.")
         if name in weights:
@@ -395,11 +397,14 @@ def _check_changes(desired: list[Mapping[str, Any]], endpoint: Mapping[str, Any]
 
 
 def _with_retained(deployment: Deployment, endpoint: Mapping[str, Any], request: Mapping[str, Any]) -> Deployment:
-    """The deployment with the weights, counts and capture that the endpoint has now, where the request retains them."""
-    if not request.get("RetainAllVariantProperties"):
+    """The deployment with the weights, counts and capture that the endpoint has now, where the request retains them.
+
+    A serverless endpoint has nothing that instances could retain.
+    """
+    old = Deployment.from_document(endpoint["Deployment"])
+    if not request.get("RetainAllVariantProperties") or old.serverless != deployment.serverless:
         return deployment
     excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", [])}
-    old = Deployment.from_document(endpoint["Deployment"])
     if "DataCaptureConfig" not in excluded:
         deployment = dataclasses.replace(deployment, capture=old.capture)
     for plan in (*old.variants, *old.shadows):

@@ -15,6 +15,7 @@ from local_cloud.sagemaker.deployments import Deployment, VariantPlan
 from local_cloud.sagemaker.errors import DeploymentFailedError, TransferError
 from local_cloud.sagemaker.instances import Instance, UnhealthyError, new_instance_id
 from local_cloud.sagemaker.s3_content import S3Content, S3Location
+from local_cloud.sagemaker.serverless import Environments
 
 
 class Fleet:
@@ -25,6 +26,7 @@ class Fleet:
 
     Attributes:
         capture: the DataCaptureConfig of its calls; None for none.
+        serverless: its variant has no instances.
         variants: the production variants by name.
         shadows: the shadow variants by name.
     """
@@ -34,8 +36,9 @@ class Fleet:
     ) -> None:
         self.config_name = deployment.config_name
         self.capture = deployment.capture
+        self.serverless = deployment.serverless
         self.variants, self.shadows = (
-            {plan.name: Variant(cloud, images, endpoint_name, plan, folder / plan.name) for plan in plans}
+            {plan.name: _variant(cloud, images, endpoint_name, plan, folder / plan.name) for plan in plans}
             for plans in (deployment.variants, deployment.shadows)
         )
         self._folder = folder
@@ -56,8 +59,7 @@ class Fleet:
     def drain(self) -> None:
         """Wait for the answers to all calls under way; the fleet may get no new ones. Nobody waits for a shadow's."""
         for variant in self.variants.values():
-            for instance in variant.instances:
-                instance.drain()
+            variant.drain()
 
     def stop(self) -> None:
         _at_once([variant.stop for variant in self._all().values()])
@@ -96,6 +98,11 @@ class Variant:
         self._fetch_model()
         self.add(self._plan.instance_count)
 
+    def drain(self) -> None:
+        """Wait for the answers to all calls under way; there may be no new ones."""
+        for instance in self.instances:
+            instance.drain()
+
     def stop(self) -> None:
         _at_once([instance.stop for instance in self.instances])
 
@@ -128,7 +135,7 @@ class Variant:
         log = ContainerLog(self._cloud, group, stream, self._plan.role_arn)
         return Instance(
             self._cloud, command, log, f"{self._endpoint_name}/{self.name}/{instance_id}",
-            self._plan.health_timeout_seconds,
+            self._plan.health_timeout_seconds, kept_running=self._plan.serverless is None,
         )  # fmt: skip
 
     def _command(self, instance_id: str) -> Callable[[int], Command]:
@@ -177,6 +184,39 @@ class Variant:
                 f"Please ensure that the object located at the URL is a valid tar.gz archive. ({error})"
             ) from error
         archive.unlink()
+
+
+class ServerlessVariant(Variant):
+    """A variant that has containers while there are calls for them.
+
+    Attributes:
+        environments: of these containers.
+    """
+
+    def __init__(self, cloud: Cloud, images: ImageStore, endpoint_name: str, plan: VariantPlan, folder: Path) -> None:
+        super().__init__(cloud, images, endpoint_name, plan, folder)
+        assert plan.serverless is not None
+        maximum = plan.serverless["MaxConcurrency"]
+        self.environments = Environments(self.name, self._new_instance, maximum, cloud.background)
+
+    def start(self) -> None:
+        """Run a container once, to see that it becomes healthy."""
+        super().start()
+        self.add(1)
+        for instance in self.remove(0):
+            instance.stop()
+        self._cloud.background(self.environments.end_idle_until_closed, f"environments of {self.name}")
+
+    def drain(self) -> None:
+        self.environments.drain()
+
+    def stop(self) -> None:
+        _at_once([environment.stop for environment in self.environments.close()])
+
+
+def _variant(cloud: Cloud, images: ImageStore, endpoint_name: str, plan: VariantPlan, folder: Path) -> Variant:
+    kind = Variant if plan.serverless is None else ServerlessVariant
+    return kind(cloud, images, endpoint_name, plan, folder)
 
 
 def _at_once(works: list[Callable[[], None]]) -> None:

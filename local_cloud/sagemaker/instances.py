@@ -31,6 +31,10 @@ class UnhealthyError(Exception):
     """The container did not answer /ping with 200 in time, or ended before it did."""
 
 
+class PingTimeoutError(UnhealthyError):
+    """The container runs, and did not answer /ping with 200 in time."""
+
+
 class CutOffError(Exception):
     """The cloud itself is being stopped; what happens to its containers says nothing about them."""
 
@@ -59,17 +63,19 @@ class Instance:
         command: the process for a port.
         log: where its lines go; closed when the instance is stopped.
         health_timeout_seconds: how long it may take until it answers /ping with 200.
+        kept_running: it is started again when it ends.
     """
 
     def __init__(
         self, cloud: Cloud, command: Callable[[int], Command], log: ContainerLog, name: str,
-        health_timeout_seconds: float,
+        health_timeout_seconds: float, *, kept_running: bool = True,
     ) -> None:  # fmt: skip
         self._cloud = cloud
         self._command = command
         self._log = log
         self._name = name
         self._health_timeout_seconds = health_timeout_seconds
+        self._kept_running = kept_running
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._process: Process | None = None
@@ -80,7 +86,7 @@ class Instance:
         self.ready = False
 
     def start(self) -> None:
-        """Start the process, wait until it is healthy, and keep it running from then on.
+        """Start the process, wait until it is healthy, and watch over it from then on.
 
         Raises:
             UnhealthyError: it does not become healthy; nothing is left running.
@@ -93,7 +99,7 @@ class Instance:
             self.stop()
             raise
         self.ready = True
-        self._cloud.background(self._keep_running, self._name)
+        self._cloud.background(self._watch, self._name)
 
     def take(self) -> bool:
         """Take the instance for one call, after which it is given back; False when it is not ready."""
@@ -173,9 +179,8 @@ class Instance:
             if not self._process.running():
                 self._raise_ended(self._process.wait())
             if time.monotonic() > deadline:
-                raise self._unhealthy(
-                    f"it did not answer /ping with 200 within {self._health_timeout_seconds:g} seconds"
-                )
+                reason = f"it did not answer /ping with 200 within {self._health_timeout_seconds:g} seconds"
+                raise self._logged(PingTimeoutError(reason))
             if self._stopped.wait(pause):
                 raise UnhealthyError("it was stopped")
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
@@ -190,13 +195,13 @@ class Instance:
     def _raise_ended(self, code: int) -> None:
         if not cloud_answers(self._cloud):
             raise CutOffError
-        raise self._unhealthy(f"it ended with {_end(code)} before it answered /ping with 200")
+        raise self._logged(UnhealthyError(f"it ended with {_end(code)} before it answered /ping with 200"))
 
-    def _unhealthy(self, reason: str) -> UnhealthyError:
-        self._log.write(f"The container is not healthy: {reason}.")
-        return UnhealthyError(reason)
+    def _logged(self, error: UnhealthyError) -> UnhealthyError:
+        self._log.write(f"The container is not healthy: {error}.")
+        return error
 
-    def _keep_running(self) -> None:
+    def _watch(self) -> None:
         pause = 0.0
         while True:
             assert self._process is not None
@@ -205,6 +210,9 @@ class Instance:
             self.ready = False
             end_strays(self._mark)
             if self._stopped.is_set() or not cloud_answers(self._cloud):
+                return
+            if not self._kept_running:
+                self._log.write(f"The container ended with {_end(code)}.")
                 return
             lived = time.monotonic() - started
             pause = 0.0 if lived > _LONGEST_RESTART_SECONDS else min(max(0.1, pause * 2), _LONGEST_RESTART_SECONDS)

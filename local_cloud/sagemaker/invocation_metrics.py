@@ -12,6 +12,7 @@ from typing import Any
 _NAMESPACE = "AWS/SageMaker"
 _MICROSECONDS = 1_000_000
 _SIGNIFICANT_DIGITS = 3
+_UTILIZATION = ("ServerlessConcurrentExecutionsUtilization", "None")
 
 _Dimensions = tuple[tuple[str, str], ...]
 _Series = tuple[str, str, _Dimensions, int]
@@ -45,17 +46,32 @@ class InvocationMetrics:
             config_name: the endpoint config that the instance was made of; both fleets of a rollout count under the
                 variant, each of them under its config.
         """
-        values = {
-            ("Invocations", "None"): 1.0,
+        values = _of_any_call(status, model_seconds, overhead_seconds) | {
             ("InvocationsPerInstance", "None"): 1.0 / max(instances, 1),
-            ("Invocation4XXErrors", "None"): float(400 <= status < 500),
-            ("Invocation5XXErrors", "None"): float(status >= 500 or status == 0),
             ("InvocationModelErrors", "None"): float(not 200 <= status < 300),
-            ("OverheadLatency", "Microseconds"): _rounded(overhead_seconds * _MICROSECONDS),
         }
-        if model_seconds is not None:
-            values["ModelLatency", "Microseconds"] = _rounded(model_seconds * _MICROSECONDS)
         self._count(endpoint, variant, config_name, values)
+
+    def record_serverless(
+        self, endpoint: str, variant: str, status: int, model_seconds: float | None, overhead_seconds: float, *,
+        setup_seconds: float | None, utilization: float, config_name: str = "",
+    ) -> None:  # fmt: skip
+        """Note one call of a serverless variant, which has these metrics and no others (the guide's "Alarms and logs
+        for tracking metrics from serverless endpoints").
+
+        Args:
+            endpoint, variant, status, model_seconds, overhead_seconds, config_name: as for instances.
+            setup_seconds: how long the start of a container took, a part of the overhead; None for a warm one.
+            utilization: the part of the maximum that was under way when it began.
+        """
+        values = _of_any_call(status, model_seconds, overhead_seconds) | {_UTILIZATION: _rounded(utilization)}
+        if setup_seconds is not None:
+            values["ModelSetupTime", "Microseconds"] = _rounded(setup_seconds * _MICROSECONDS)
+        self._count(endpoint, variant, config_name, values)
+
+    def record_throttled(self, endpoint: str, variant: str) -> None:
+        """Note that a call was throttled: it reaches no container, so it is none of the calls, and no error of one."""
+        self._count(endpoint, variant, "", {_UTILIZATION: 1.0})
 
     def record_idle(self, endpoint: str, variant: str) -> None:
         """Note that a variant in service has no calls: SageMaker publishes zeros, by which autoscaling scales in."""
@@ -78,9 +94,21 @@ class InvocationMetrics:
                     self._values[metric, unit, dimensions, second][value] += 1
 
 
-def _rounded(microseconds: float) -> float:
+def _of_any_call(status: int, model_seconds: float | None, overhead_seconds: float) -> dict[tuple[str, str], float]:
+    values = {
+        ("Invocations", "None"): 1.0,
+        ("Invocation4XXErrors", "None"): float(400 <= status < 500),
+        ("Invocation5XXErrors", "None"): float(status >= 500 or status == 0),
+        ("OverheadLatency", "Microseconds"): _rounded(overhead_seconds * _MICROSECONDS),
+    }
+    if model_seconds is not None:
+        values["ModelLatency", "Microseconds"] = _rounded(model_seconds * _MICROSECONDS)
+    return values
+
+
+def _rounded(value: float) -> float:
     """To three digits: many calls share few values, as in CloudWatch's own distributions."""
-    return float(f"{max(microseconds, 0.0):.{_SIGNIFICANT_DIGITS}g}")
+    return float(f"{max(value, 0.0):.{_SIGNIFICANT_DIGITS}g}")
 
 
 def _datum(series: _Series, values: Counter[float]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def plan_rollout(config: Mapping[str, Any], old: Deployment, new: Deployment) ->
     Raises:
         ServiceError: the config contradicts SageMaker's rules, or is not served.
     """
+    _check_kinds(config, old, new)
     if "RollingUpdatePolicy" in config:
         raise not_served("RollingUpdatePolicy of DeploymentConfig")
     policy = config.get("BlueGreenUpdatePolicy", {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE"}})
@@ -83,6 +84,20 @@ def plan_rollout(config: Mapping[str, Any], old: Deployment, new: Deployment) ->
             f"(WaitIntervalInSeconds, TerminationWaitInSeconds), got {timeout}."
         )
     return RolloutPlan(routing["Type"], steps, timeout)
+
+
+def _check_kinds(config: Mapping[str, Any], old: Deployment, new: Deployment) -> None:
+    """The guide says what is refused of serverless endpoints; the words are ours."""
+    if new.serverless and not old.serverless:
+        raise invalid(
+            f"An endpoint with instances cannot be made serverless by an update to the endpoint configuration "
+            f"{new.config_name}, which has a ServerlessConfig: delete the endpoint, and create it with that one."
+        )
+    if config and (old.serverless or new.serverless):
+        raise invalid(
+            "DeploymentConfig is not supported for serverless endpoint, neither to create it nor to update it: "
+            "leave it out."
+        )
 
 
 def _steps(routing: Mapping[str, Any], counts: dict[str, int], termination_wait: float) -> Iterator[Step]:

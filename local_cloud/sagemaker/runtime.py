@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +19,13 @@ from local_cloud.sagemaker.authorization import invoke_endpoint
 from local_cloud.sagemaker.data_capture import Exchange
 from local_cloud.sagemaker.endpoints import Endpoints
 from local_cloud.sagemaker.instances import ContainerAnswer, ContainerGoneError, ContainerTimeoutError, Instance
+from local_cloud.sagemaker.serverless import (
+    MAXIMUM_PAYLOAD_BYTES,
+    AnswerTooLargeError,
+    ColdStartError,
+    Environment,
+    ThrottledError,
+)
 from local_cloud.sagemaker.shadows import ShadowCalls
 from local_cloud.sagemaker.traffic import Lease, Traffic
 from local_cloud.wire import ServiceError
@@ -84,20 +92,27 @@ class _Call:
 
     Attributes:
         status: the container's; 0 without an answer.
+        setup_seconds: how long its container took to start; None when it ran before.
         model_seconds: None when no container was called.
     """
 
     def __init__(self, received: float) -> None:
         self.status = 0
+        self.setup_seconds: float | None = None
         self.model_seconds: float | None = None
         self._received = received
 
-    def make(self, instance: Instance, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
+    def make(self, instance: Instance | Environment, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
         """
         Raises:
             ContainerGoneError, ContainerTimeoutError: there is no answer.
+            ColdStartError, AnswerTooLargeError: likewise, of an environment.
         """
         started = time.perf_counter()
+        if isinstance(instance, Environment) and instance.cold:
+            instance.start()
+            begun, started = started, time.perf_counter()
+            self.setup_seconds = started - begun
         try:
             answer = instance.invoke(body, headers)
         finally:
@@ -150,6 +165,8 @@ class Runtime:
         passed_on = {key: headers[key] for key in _PASSED_ON if key in headers}
         request = _Request(body, passed_on, headers.get(_INFERENCE_ID), datetime.now(UTC), received)
         traffic = self._traffic(name)
+        if traffic.fleet.serverless and len(body) > MAXIMUM_PAYLOAD_BYTES:
+            raise _InvocationError(400, "ValidationError", f"Request {uuid.uuid4()} has oversize body.")
         with self._take(traffic, name, headers.get(_TARGET_VARIANT)) as lease:
             self._copy(traffic.take_shadow(lease), request)
             try:
@@ -158,6 +175,11 @@ class Runtime:
                 raise self._model_error(name, 0, _TIMED_OUT) from error
             except ContainerGoneError as error:
                 raise self._model_error(name, 0, _EXITED) from error
+            except AnswerTooLargeError as error:
+                raise self._model_error(name, 0, str(error)) from error
+            except ColdStartError as error:
+                logger.warning("a container of endpoint %s could not be started: %s", name, error)
+                raise _no_instance() from error
         if answer.status >= 300:
             raise self._model_error(name, answer.status, answer.body.decode(errors="replace"))
         return _Answer(200, _answer_headers(answer, lease.variant), answer.body)
@@ -166,7 +188,7 @@ class Runtime:
         """Call a variant, which counts for its metrics and may be captured.
 
         Raises:
-            ContainerGoneError, ContainerTimeoutError: there is no answer.
+            ContainerGoneError, ContainerTimeoutError, ColdStartError, AnswerTooLargeError: there is no answer.
             _InvocationError: no instance is ready.
         """
         call = _Call(request.received)
@@ -186,10 +208,15 @@ class Runtime:
         return answer
 
     def _record(self, lease: Lease, call: _Call) -> None:
-        self._endpoints.metrics.record(
-            lease.endpoint_name, lease.variant, call.status, call.model_seconds, call.overhead_seconds(),
-            instances=lease.instances, config_name=lease.config_name,
-        )  # fmt: skip
+        metrics, instance = self._endpoints.metrics, lease.instance
+        measured = (lease.endpoint_name, lease.variant, call.status, call.model_seconds, call.overhead_seconds())
+        if isinstance(instance, Environment):
+            metrics.record_serverless(
+                *measured, setup_seconds=call.setup_seconds, utilization=instance.utilization,
+                config_name=lease.config_name,
+            )  # fmt: skip
+        else:
+            metrics.record(*measured, instances=lease.instances, config_name=lease.config_name)
 
     def _copy(self, shadow: Lease | None, request: _Request) -> None:
         """Send a copy to a shadow variant; nothing is waited for, and its answer goes nowhere but to the capture."""
@@ -216,6 +243,9 @@ class Runtime:
         except KeyError as error:
             message = f"Variant {target_variant} of endpoint {name} of account {self._account_id} not found."
             raise _InvocationError(400, "ValidationError", message) from error
+        except ThrottledError as error:
+            self._endpoints.metrics.record_throttled(traffic.endpoint_name, error.variant)
+            raise _InvocationError(400, "ThrottlingException", str(error)) from error
 
     def _model_error(self, name: str, status: int, message: str) -> _InvocationError:
         side = "client" if 400 <= status < 500 else "server"

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-from local_cloud.sagemaker.fleets import Fleet
+from local_cloud.sagemaker.fleets import Fleet, ServerlessVariant
 from local_cloud.sagemaker.instances import Instance
+from local_cloud.sagemaker.serverless import Environment
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ class Lease:
         variant: the variant's name.
         instances: how many of the variant take calls.
         fleet: of the instance.
-        instance: None when no instance of the variant is ready.
+        instance: None when no instance of the variant is ready; of a serverless variant, an environment.
     """
 
     def __init__(
         self, endpoint_name: str, variant: str, instances: int, fleet: Fleet | None = None,
-        instance: Instance | None = None,
+        instance: Instance | Environment | None = None,
     ) -> None:  # fmt: skip
         self.endpoint_name = endpoint_name
         self.variant = variant
@@ -99,9 +100,13 @@ class Traffic:
 
         Raises:
             KeyError: there is no such variant.
+            ThrottledError: the variant is serverless, and as many calls are under way as it takes.
         """
         with self._lock:
             name = self._by_weight() if variant_name is None else variant_name
+            variant = self.fleet.variants.get(name)
+            if isinstance(variant, ServerlessVariant):  # which has all calls or none: its updates have one step
+                return Lease(self.endpoint_name, name, 0, self.fleet, variant.environments.take())
             active = [one for share in self._shares for one in share.instances(name)]
             if not active and all(name not in share.fleet.variants for share in self._shares):
                 raise KeyError(name)
@@ -141,7 +146,9 @@ class Traffic:
             self._shares = shares
 
     def idle_variants(self) -> list[str]:
-        """Those that got no call since this was asked the last time."""
+        """Those that got no call since this was asked the last time; a serverless one has nothing to tell of it."""
+        if self.fleet.serverless:
+            return []
         with self._lock:
             called, self._called = self._called, set()
         return [name for name in (*self.fleet.variants, *self.fleet.shadows) if name not in called]

@@ -9,7 +9,7 @@ _CONTAINER = (
 )  # fmt: skip
 _VARIANT = (
     "InstancePools", "VariantInstanceProvisionTimeoutInSeconds", "AcceleratorType", "CoreDumpConfig",
-    "ServerlessConfig", "EnableSSMAccess", "ManagedInstanceScaling", "CapacityReservationConfig",
+    "EnableSSMAccess", "ManagedInstanceScaling", "CapacityReservationConfig",
     "RoutingConfig.PrefixAwareRoutingConfig",
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ NOT_SERVED = {
     "CreateEndpointConfig": (
         "AsyncInferenceConfig", "EnableNetworkIsolation", "ExecutionRoleArn", "ExplainerConfig", "VpcConfig",
         *(f"{where}.{member}" for where in ("ProductionVariants", "ShadowProductionVariants") for member in _VARIANT),
+        "ProductionVariants.ServerlessConfig.ProvisionedConcurrency", "ShadowProductionVariants.ServerlessConfig",
     ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.ServerlessUpdateConfig",),
     "DescribeModelPackage": ("IncludedData=MetadataOnly",),

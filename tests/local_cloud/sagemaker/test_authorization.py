@@ -70,7 +70,14 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ListModels": {},
     "CreateEndpointConfig": {
         "EndpointConfigName": "taxi-config",
-        "ProductionVariants": [{"VariantName": "A", "ModelName": "taxi-model", "InstanceType": "ml.m5.large"}],
+        "ProductionVariants": [
+            {
+                "VariantName": "A",
+                "ModelName": "taxi-model",
+                "InstanceType": "ml.m5.large",
+                "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+            },
+        ],
         "KmsKeyId": KEY,
         "ExecutionRoleArn": ROLE,
         "EnableNetworkIsolation": True,
@@ -116,7 +123,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 # What the reference names and no request that is served carries, or what stands in no request at all.
 NEVER_CARRIED = re.compile(
-    r"sagemaker:(FileSystem\w+|DirectGatedModelAccess|AcceleratorTypes|Serverless\w+|Current\w+/?.*|TaggingAction)"
+    r"sagemaker:(FileSystem\w+|DirectGatedModelAccess|AcceleratorTypes|Current\w+/?.*|TaggingAction)"
     r"|(aws|sagemaker):ResourceTag/.*"
 )
 

@@ -20,6 +20,8 @@ def test_endpoints_are_back_and_jobs_are_failed_after_a_restart(
     completed = before.train()
     endpoint = before.make_endpoint(before.make_config(before.make_model("one"), InitialInstanceCount=2))
     updated = before.make_endpoint(config := before.make_config(before.make_model("old")))
+    serverless = before.make_endpoint(before.make_serverless_config(before.make_model("cold")))
+    warm = before.invoke(serverless)["pid"]
     hanging = before.make_config(before.make_model("hang"))
     before.api.update_endpoint(EndpointName=updated, EndpointConfigName=hanging)
     job = before.name()
@@ -28,6 +30,7 @@ def test_endpoints_are_back_and_jobs_are_failed_after_a_restart(
     eventually(lambda: "serving hang" in _lines(before, f"/aws/sagemaker/Endpoints/{updated}", "A/"))
     children = _descendants(before.server.process.pid)
     assert len(children) >= 5
+    assert warm in children
     eventually(lambda: (tmp_path / "cloud" / "ministack").exists())  # what ministack keeps is written every second
 
     before.server.stop(number)
@@ -40,6 +43,8 @@ def test_endpoints_are_back_and_jobs_are_failed_after_a_restart(
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
     assert "The local cloud was stopped during the update" in described["FailureReason"]
     assert after.invoke(updated)["prediction"] == "old"
+    assert after.endpoint_settled(serverless)["EndpointStatus"] == "InService"
+    assert after.invoke(serverless)["prediction"] == "cold"
     cut_off = after.api.describe_training_job(TrainingJobName=job)
     assert (cut_off["TrainingJobStatus"], cut_off["SecondaryStatus"]) == ("Failed", "Failed")
     assert cut_off["FailureReason"] == "InternalServerError: The local cloud was stopped while the job ran."
