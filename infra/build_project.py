@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -39,29 +40,39 @@ class BuildProject(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         log = build_log(self, name, artifacts.key)
-        write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn)
         access = artifacts.access(reads=reads, writes=writes)
-        own_arn = f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:project/{name}"
-        role = permissions.role(
-            self,
-            "Role",
-            assumed_by=permissions.service("codebuild.amazonaws.com", source_arn=own_arn),
-            statements=[write_log, *access, *statements],
-        )
+        role = build_role(self, name, log, [*access, *statements])
         self.project = codebuild.PipelineProject(
             self,
             "Project",
-            project_name=name,
             description=description,
-            role=role.without_policy_updates(),
-            build_spec=codebuild.BuildSpec.from_object(dict(buildspec)),
             environment=build_environment(variables, privileged=privileged),
-            encryption_key=artifacts.key,
-            grant_report_group_permissions=False,
-            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
             timeout=timeout,
-            queued_timeout=Duration.hours(1),
+            **common_options(name=name, role=role, buildspec=buildspec, key=artifacts.key, log=log),
         )
+
+
+def build_role(scope: Construct, name: str, log: logs.ILogGroup, statements: Sequence[Permission]) -> iam.Role:
+    """The role of the project of a name: it writes the project's log, and does what is listed."""
+    own_arn = f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:project/{name}"
+    write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn)
+    trusted = permissions.service("codebuild.amazonaws.com", source_arn=own_arn)
+    return permissions.role(scope, "Role", assumed_by=trusted, statements=[write_log, *statements])
+
+
+def common_options(
+    *, name: str, role: iam.Role, buildspec: Mapping[str, Any], key: kms.IKey, log: logs.ILogGroup
+) -> dict[str, Any]:
+    """What all projects are given, whoever starts them."""
+    return {
+        "project_name": name,
+        "role": role.without_policy_updates(),
+        "build_spec": codebuild.BuildSpec.from_object(dict(buildspec)),
+        "encryption_key": key,
+        "grant_report_group_permissions": False,
+        "logging": codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
+        "queued_timeout": Duration.hours(1),
+    }
 
 
 def build_log(scope: Construct, project_name: str, key: kms.IKey) -> logs.LogGroup:

@@ -6,15 +6,15 @@ repository, and publish test reports; the one thing it may write for people is t
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra import buildspecs, execution_roles, names, permissions
-from infra.build_project import build_environment, build_log
+from infra.build_project import build_environment, build_log, build_role, common_options
+from infra.build_target import build_target
 from infra.foundation_stack import FoundationStack
 from infra.permission import Permission
 from settings import Settings
@@ -41,20 +41,13 @@ class PullRequestBuilds(Construct):
 
     def _role(self) -> iam.Role:
         """The build's own role."""
-        write_log = permissions.allow("logs:CreateLogStream", "logs:PutLogEvents", on=self._log.log_group_arn)
-        own_arn = f"arn:{Aws.PARTITION}:codebuild:{Aws.REGION}:{Aws.ACCOUNT_ID}:project/{self._name}"
-        return permissions.role(
-            self,
-            "Role",
-            assumed_by=permissions.service("codebuild.amazonaws.com", source_arn=own_arn),
-            statements=[
-                write_log,
-                permissions.allow("codecommit:GitPull", on=self._foundation.repository.repository_arn),
-                permissions.publish_report(f"{self._name}-pytest", "codebuild:BatchPutTestCases"),
-                permissions.publish_report(f"{self._name}-coverage", "codebuild:BatchPutCodeCoverages"),
-                *(self._read_what_a_sample_needs() if self._settings.pull_requests == "sample" else ()),
-            ],
-        )
+        statements = [
+            permissions.allow("codecommit:GitPull", on=self._foundation.repository.repository_arn),
+            permissions.publish_report(f"{self._name}-pytest", "codebuild:BatchPutTestCases"),
+            permissions.publish_report(f"{self._name}-coverage", "codebuild:BatchPutCodeCoverages"),
+            *(self._read_what_a_sample_needs() if self._settings.pull_requests == "sample" else ()),
+        ]
+        return build_role(self, self._name, self._log, statements)
 
     def _read_what_a_sample_needs(self) -> list[Permission]:
         """The champion, the prepared data that it was trained on, and what it answered to the holdout."""
@@ -97,39 +90,20 @@ class PullRequestBuilds(Construct):
         }
 
     def _make_project(self, role: iam.Role, variables: Mapping[str, str]) -> codebuild.Project:
+        key, log = self._foundation.key, self._log
         return codebuild.Project(
             self,
             "Project",
-            project_name=self._name,
             description="Tests the code of a pull request and, if the settings say so, trains on a sample",
-            role=role.without_policy_updates(),
             source=codebuild.Source.code_commit(repository=self._foundation.repository),
-            build_spec=codebuild.BuildSpec.from_object(buildspecs.pull_request()),
             environment=build_environment(variables),
-            encryption_key=self._foundation.key,
-            grant_report_group_permissions=False,
-            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._log)),
             timeout=Duration.hours(2),
-            queued_timeout=Duration.hours(1),
+            **common_options(name=self._name, role=role, buildspec=buildspecs.pull_request(), key=key, log=log),
         )
 
     def _start_on_pull_requests(self) -> None:
         """The build is told ids alone: EventBridge escapes no title, description or name of a branch."""
-        rule_arn = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{self._name}"
-        role = permissions.role(
-            self,
-            "StartRole",
-            assumed_by=permissions.service("events.amazonaws.com", source_arn=rule_arn),
-            statements=[permissions.allow("codebuild:StartBuild", on=self._project.project_arn)],
-        )
         told = {"PULL_REQUEST_ID": "pullRequestId", "COMMIT_ID": "sourceCommit", "BASE_COMMIT_ID": "destinationCommit"}
-        build = {
-            "sourceVersion": events.EventField.from_path("$.detail.sourceCommit"),
-            "environmentVariablesOverride": [
-                {"name": name, "type": "PLAINTEXT", "value": events.EventField.from_path(f"$.detail.{member}")}
-                for name, member in told.items()
-            ],
-        }
         self._foundation.repository.on_pull_request_state_change(
             "PullRequest",
             rule_name=self._name,
@@ -140,8 +114,6 @@ class PullRequestBuilds(Construct):
                     "destinationReference": [f"refs/heads/{self._settings.source.branch}"],
                 }
             ),
-            target=targets.CodeBuildProject(
-                self._project, event=events.RuleTargetInput.from_object(build), event_role=role.without_policy_updates()
-            ),
+            target=build_target(self, self._project, self._name, told, source_version="sourceCommit"),
             cross_stack_scope=self,
         )
