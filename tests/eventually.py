@@ -7,9 +7,18 @@ from typing import Any
 
 def eventually(check: Callable[[], Any], seconds: float = 20.0) -> Any:
     """The first true answer of `check`; fails with its last answer after `seconds`."""
-    deadline = time.monotonic() + seconds
+    begun = time.monotonic()
     while not (answer := check()):
-        if time.monotonic() > deadline:
+        if time.monotonic() > begun + seconds:
             raise AssertionError(f"not within {seconds} s: last answer {answer!r}")
-        time.sleep(0.05)
+        pause(begun)
     return answer
+
+
+def pause(begun: float) -> None:
+    """Wait before the next look, longer the longer it has taken already: every look costs the cloud something.
+
+    Args:
+        begun: when the first look was, by the monotonic clock.
+    """
+    time.sleep(min(max(0.02, (time.monotonic() - begun) / 10), 0.2))

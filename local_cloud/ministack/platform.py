@@ -19,6 +19,7 @@ from local_cloud.ministack import corrections, monitoring_resources
 from local_cloud.ministack.access import AccessControl
 from local_cloud.ministack.alarms import Alarms
 from local_cloud.ministack.decisions import DecisionLog
+from local_cloud.ministack.saving import ChangedStates
 from local_cloud.ministack.stack_roles import StackRoles
 from local_cloud.wire import JsonService, ServiceError
 
@@ -124,6 +125,7 @@ class Platform:
         self._send_back_added_types()
         self._act_as_the_caller("cloudformation")
         corrections.apply()
+        self._save_what_has_changed()
         self._alarms = Alarms()
         monitoring_resources.hold_to_iam(region, account_id)
         self._deliver_to_added_targets()
@@ -301,6 +303,9 @@ class Platform:
                 if "cloudwatch" in states:
                     states["cloudwatch"] = self._alarms.state_without_metrics
                 self._persistence.save_all(states)
+
+    def _save_what_has_changed(self) -> None:
+        self._persistence.save_state = ChangedStates(self._persistence).save
 
     def _note_change(self, scope: Scope) -> None:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):

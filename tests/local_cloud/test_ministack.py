@@ -123,7 +123,7 @@ def test_what_was_stored_survives_a_killed_server(tmp_path: Path) -> None:
     first.client("s3").create_bucket(Bucket="kept-bucket")
     first.client("s3").put_object(Bucket="kept-bucket", Key="a/b", Body=b"kept")
     first.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String")
-    eventually(lambda: (tmp_path / "ministack" / "ssm.json").exists())
+    eventually(lambda: "/kept" in _saved(tmp_path, "ssm"))
     first.stop(signal.SIGKILL)
     second = CloudServer.start(tmp_path, command=TOY)
     try:
@@ -131,6 +131,19 @@ def test_what_was_stored_survives_a_killed_server(tmp_path: Path) -> None:
         assert second.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
     finally:
         second.stop()
+
+
+def test_the_state_of_a_service_is_written_when_it_has_changed(tmp_path: Path) -> None:
+    server = CloudServer.start(tmp_path, command=TOY)
+    try:
+        for name in ("/one", "/two"):
+            files = {file: file.stat().st_mtime_ns for file in (tmp_path / "ministack").glob("*.json")}
+            server.client("ssm").put_parameter(Name=name, Value="yes", Type="String")
+            eventually(lambda name=name: name in _saved(tmp_path, "ssm"))
+    finally:
+        server.stop(signal.SIGKILL)
+    assert len(files) > 10
+    assert [file.stem for file, before in files.items() if file.stat().st_mtime_ns != before] == ["ssm"]
 
 
 def test_a_stack_that_a_kill_interrupted_can_be_deleted_and_made_again(tmp_path: Path) -> None:
