@@ -46,7 +46,8 @@ demo: setup
 test: setup
 	@$(RECORDED) $(SIDE_BY_SIDE)
 
-check: setup lint templates
+check: setup
+	@$(MAKE) --no-print-directory --jobs 2 lint templates
 
 lint:
 	ruff check .

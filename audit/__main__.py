@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -26,7 +27,9 @@ def find(folder: Path, decisions: Path | None) -> Findings:
     """
     recording = usage.read(decisions) if decisions else None
     project = audited.synthesize(folder)
-    found = second_opinion.findings(_CHECKOV, project.templates, os.environ)
+    with ThreadPoolExecutor() as side_by_side:  # each takes a quarter of a minute in a process of its own
+        found = side_by_side.submit(second_opinion.findings, _CHECKOV, project.templates, os.environ)
+        linted = side_by_side.submit(linting.findings, project.templates)
     explained = second_opinion.explanations(audited.ROOT / EXPLANATIONS)
     return Findings(
         roles=project.roles,
@@ -34,8 +37,8 @@ def find(folder: Path, decisions: Path | None) -> Findings:
         types=project.types,
         usage=None if recording is None else usage.match(recording, project.recorded),
         nag=project.nag,
-        lint=tuple(linting.findings(project.templates)),
-        opinion=second_opinion.compare(found, explained),
+        lint=tuple(linted.result()),
+        opinion=second_opinion.compare(found.result(), explained),
     )
 
 
