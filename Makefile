@@ -13,6 +13,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
+# Without byte-code each of the many processes of a test compiles what it imports: a second for every command.
+unexport PYTHONDONTWRITEBYTECODE
 export SLIPWAY_DEMO_STARTED := $(shell date +%s)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +19,22 @@ GIT_ENVIRONMENT = {
     "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com",
     "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com", "NO_PROXY": "127.0.0.1",
 }  # fmt: skip
+QUICK_HELPER = f"{sys.executable} -I -S {Path(__file__).with_name('git_credentials.py')}"
 
 
 class WorkingCopy:
-    """A clone in which a person works."""
+    """A clone in which a person works.
 
-    def __init__(self, path: Path, url: str, server: CloudServer) -> None:
+    Args:
+        path: where none is yet.
+        url: the repository's.
+        server: the repository's.
+        helper: the command that gives git its credentials.
+    """
+
+    def __init__(self, path: Path, url: str, server: CloudServer, helper: str = QUICK_HELPER) -> None:
         self.path = path
-        self._environment = GIT_ENVIRONMENT | server.environment()
+        self._environment = GIT_ENVIRONMENT | server.environment(helper)
         path.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", url)

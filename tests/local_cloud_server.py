@@ -18,6 +18,7 @@ from botocore.config import Config
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "local_cloud", "--port", "0", "--state-dir"]
 START_SECONDS = 30.0
+AWS_HELPER = f"{Path(sys.executable).parent}/aws codecommit credential-helper --ignore-host-check"
 
 
 @dataclass
@@ -82,13 +83,15 @@ class CloudServer:
             "aws_session_token": keys["SessionToken"],
         }  # fmt: skip
 
-    def environment(self) -> dict[str, str]:
-        """Variables for a child process: the aws command, cdk and git as the developer."""
-        get = f"{Path(sys.executable).parent}/aws codecommit credential-helper --ignore-host-check get"
-        helper = f'!f() {{ test "$1" != get || {get}; }}; f'
+    def environment(self, helper: str = AWS_HELPER) -> dict[str, str]:
+        """Variables for a child process: the aws command, cdk and git as the developer.
+
+        Args:
+            helper: the command that gives git its credentials.
+        """
         settings = {
             f"http.{self.endpoint_url}.sslCAPath": self.ca_folder,
-            f"credential.{self.endpoint_url}.helper": helper,
+            f"credential.{self.endpoint_url}.helper": f'!f() {{ test "$1" != get || {helper} get; }}; f',
             f"credential.{self.endpoint_url}.useHttpPath": "true",
         }
         git = {f"GIT_CONFIG_{part}_{n}": pair[i] for n, pair in enumerate(settings.items())

@@ -19,7 +19,7 @@ import pytest
 from codecommit_support import Events, WorkingCopy, error_code
 from eventually import eventually
 from local_cloud_access import git_authorization, http_request, make_role, open_tls
-from local_cloud_server import CloudServer
+from local_cloud_server import AWS_HELPER, CloudServer
 
 
 @pytest.fixture
@@ -38,6 +38,12 @@ def work(cloud_server: CloudServer, repository: dict[str, Any], tmp_path: Path) 
 
 
 @pytest.fixture
+def work_by_aws(cloud_server: CloudServer, repository: dict[str, Any], tmp_path: Path) -> WorkingCopy:
+    """A clone whose credentials come from the aws command."""
+    return WorkingCopy(tmp_path / "work", repository["cloneUrlHttp"], cloud_server, AWS_HELPER)
+
+
+@pytest.fixture
 def events(cloud_server: CloudServer, repository: dict[str, Any]) -> Events:
     return Events(cloud_server, repository["Arn"])
 
@@ -47,11 +53,11 @@ def details(events: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def test_a_pushed_commit_comes_back_in_a_clone_and_through_the_api(
-    codecommit: Any, repository: dict[str, Any], work: WorkingCopy, tmp_path: Path
+    codecommit: Any, repository: dict[str, Any], work_by_aws: WorkingCopy, tmp_path: Path
 ) -> None:
-    commit = work.commit("model/train.py", b"print('hello')\n")
-    work.git("push", "--quiet", "origin", "main")
-    work.git("clone", "--quiet", repository["cloneUrlHttp"], str(tmp_path / "clone"))
+    commit = work_by_aws.commit("model/train.py", b"print('hello')\n")
+    work_by_aws.git("push", "--quiet", "origin", "main")
+    work_by_aws.git("clone", "--quiet", repository["cloneUrlHttp"], str(tmp_path / "clone"))
     assert (tmp_path / "clone/model/train.py").read_bytes() == b"print('hello')\n"
 
     name = repository["repositoryName"]
@@ -231,14 +237,14 @@ def test_git_with_wrong_credentials_is_refused(
 
 
 def test_a_role_that_may_pull_may_not_push(
-    cloud_server: CloudServer, repository: dict[str, Any], work: WorkingCopy
+    cloud_server: CloudServer, repository: dict[str, Any], work_by_aws: WorkingCopy
 ) -> None:
     role = make_role(cloud_server, "account", {"Action": "codecommit:GitPull", "Resource": repository["Arn"]})
     keys = cloud_server.role_keys(role)
-    work.commit("a", b"1")
+    work_by_aws.commit("a", b"1")
     reader = {name.upper(): value for name, value in keys.items()}
-    assert work.git("ls-remote", "origin", **reader) == ""
-    screen = work.git("push", "--quiet", "origin", "main", fails=True, **reader)
+    assert work_by_aws.git("ls-remote", "origin", **reader) == ""
+    screen = work_by_aws.git("push", "--quiet", "origin", "main", fails=True, **reader)
     assert f"is not authorized to perform: codecommit:GitPush on resource: {repository['Arn']}" in screen
 
 
