@@ -47,6 +47,15 @@ def variants_beside(aws: Aws, endpoint_name: str) -> tuple[str, ...]:
     return tuple(variant["VariantName"] for variant in variants if variant["VariantName"] != VARIANT)
 
 
+def is_serverless(aws: Aws, endpoint_name: str) -> bool | None:
+    """Whether an endpoint has no instances; None when there is no endpoint."""
+    try:
+        endpoint = _describe_endpoint(aws, endpoint_name)
+    except NotFoundError:
+        return None
+    return any(variant.get("CurrentServerlessConfig") for variant in endpoint.get("ProductionVariants", []))
+
+
 def wait_until_in_service(aws: Aws, endpoint_name: str, clock: Clock) -> None:
     """Wait until an endpoint is InService.
 

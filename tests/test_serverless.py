@@ -4,6 +4,7 @@ Template, roles and alarms are the project's own.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,20 @@ def test_a_bad_model_is_gone_back_from_by_one_command(production: ProductionLine
     assert production.served() == [good]
     answer = production.client("sagemaker-runtime").invoke_endpoint(EndpointName=ENDPOINT, Body=b"1")
     assert answer["Body"].read() == str(NEW).encode()
+
+
+def test_an_endpoint_gets_instances_by_an_update_and_loses_them_by_none(
+    production: ProductionLine, tmp_path: Path
+) -> None:
+    """The last test: it leaves an endpoint with instances."""
+    production.line.git("checkout", "--quiet", "HEAD~1", "--", "slipway.yaml")
+    with_instances = ProductionLine(production.line, tmp_path)
+    served = production.served()[0]
+
+    assert with_instances.deploy(served, Strategy="immediate") == "UPDATE_COMPLETE"
+    (variant,) = production.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant.get("CurrentServerlessConfig")) == (1, None)
+
+    assert production.deploy(served, Strategy="immediate") == "UPDATE_ROLLBACK_COMPLETE"
+    assert "cannot be made serverless by an update" in production.why_the_stack_failed()
+    assert production.served() == [served]

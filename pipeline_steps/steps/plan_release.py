@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pipeline_steps.aws import Aws
 from pipeline_steps.errors import ReleaseError, UnregisteredModelError
 from pipeline_steps.inputs import StepInputs
-from pipeline_steps.serving import VARIANT, served_model_package, variants_beside
-from settings import SHIFTING, STRATEGIES, Settings, Strategy
+from pipeline_steps.serving import VARIANT, is_serverless, served_model_package, variants_beside
+from settings import SHIFTING, STRATEGIES, ServerlessEndpoint, Settings, Strategy
 
 AS_IN_SETTINGS = "settings"
+IMMEDIATE = "immediate"
 NO_CHALLENGER = "none"
 _TESTS: Mapping[str, str] = {"ab_test": "answers its share of the calls", "shadow": "is sent copies of calls"}
 
@@ -45,14 +46,15 @@ def plan_release(new: str, strategy: str, champion: str | None) -> ReleasePlan:
 
     Args:
         new: ARN of the version.
-        strategy: one of slipway.yaml's.
+        strategy: one of slipway.yaml's, or immediate.
         champion: ARN of what production serves; None when there is no endpoint yet.
     """
     name = _version(new)
     if champion is None:
         return ReleasePlan(new, NO_CHALLENGER, "all_at_once", f"{name} is the first in production: all_at_once")
     if strategy not in _TESTS:
-        return ReleasePlan(new, NO_CHALLENGER, strategy, f"{name} after {_version(champion)}: {strategy}")
+        why = ", for no traffic is shifted from a serverless endpoint" if strategy == IMMEDIATE else ""
+        return ReleasePlan(new, NO_CHALLENGER, strategy, f"{name} after {_version(champion)}: {strategy}{why}")
     if champion == new:
         return ReleasePlan(
             new, NO_CHALLENGER, "all_at_once", f"{name} serves already, there is nothing to test it with"
@@ -64,11 +66,12 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
     """Look at what production serves, and plan.
 
     Raises:
-        ReleaseError: the strategy is unknown or impossible, a test runs that it would end, or a challenger has nothing
-            registered to be tested with.
+        ReleaseError: the strategy is unknown or impossible, a test runs that it would end, a challenger has nothing
+            registered to be tested with, or an endpoint of instances is to become a serverless one.
     """
-    strategy = _strategy(settings, inputs.strategy)
-    _refuse_during_a_test(aws, inputs.endpoint_name, strategy)
+    asked = _strategy(settings, inputs.strategy)
+    _refuse_during_a_test(aws, inputs.endpoint_name, asked)
+    strategy = _between_kinds(aws, settings, inputs.endpoint_name, asked)
     try:
         champion = served_model_package(aws, inputs.endpoint_name)
     except UnregisteredModelError as error:
@@ -107,6 +110,18 @@ def _refuse_during_a_test(aws: Aws, endpoint_name: str, strategy: Strategy) -> N
             f"{endpoint_name} has the variant {', '.join(beside)} beside {VARIANT}: a test runs. End it with slipway "
             f"promote or slipway drop, then retry this stage; {strategy} begins when one variant serves"
         )
+
+
+def _between_kinds(aws: Aws, settings: Settings, endpoint_name: str, strategy: Strategy) -> str:
+    """The strategy, or the one that is left where the endpoint is to get instances that it did not have."""
+    was, becomes = is_serverless(aws, endpoint_name), isinstance(settings.endpoints.production, ServerlessEndpoint)
+    if was is False and becomes:
+        raise ReleaseError(
+            f"{endpoint_name} has instances, and SageMaker makes no such endpoint serverless: delete it with its stack "
+            f"(aws cloudformation delete-stack --stack-name {endpoint_name}) and retry this stage, or take serverless "
+            "out of endpoints.production of slipway.yaml"
+        )
+    return IMMEDIATE if was and not becomes and strategy in SHIFTING else strategy
 
 
 def _version(arn: str) -> str:

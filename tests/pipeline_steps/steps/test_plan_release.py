@@ -5,7 +5,7 @@ import pytest
 from pipeline_steps.aws import Aws
 from pipeline_steps.errors import ReleaseError
 from pipeline_steps.steps import plan_release
-from settings import Settings
+from settings import ServerlessEndpoint, Settings
 from tests.pipeline_steps.doubles import COMMIT_ID, EXECUTION_ID, ROLE_ARN, answer_instead, script, serve_model_package
 
 PREFIX = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flight-delays/"
@@ -148,3 +148,62 @@ def test_what_no_pipeline_registered_is_replaced_but_tested_against_nothing(aws:
     assert plan_release.run(aws, settings, inputs("canary"))["MODEL_PACKAGE_ARN"] == NEW
     with pytest.raises(ReleaseError, match="ab_test needs a version that serves beside the new one"):
         plan_release.run(aws, settings, inputs("ab_test"))
+
+
+def serve(aws: Aws, *, serverless: bool) -> None:
+    """An endpoint of one of the two kinds, as SageMaker describes it (moto does not tell them apart)."""
+    serve_champion(aws)
+    described = aws.sagemaker.describe_endpoint(EndpointName=PRODUCTION)
+    kind = {"CurrentServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}} if serverless else {}
+    variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 0 if serverless else 1, **kind}
+    wanted = {
+        "EndpointName": PRODUCTION,
+        "EndpointConfigName": described["EndpointConfigName"],
+        "ProductionVariants": [variant],
+    }
+    answer_instead(aws.sagemaker, "DescribeEndpoint", lambda _: (200, wanted))
+
+
+def without_instances(settings: Settings) -> Settings:
+    endpoint = ServerlessEndpoint.model_validate({"serverless": {"memory_mib": 2048, "max_concurrency": 5}})
+    endpoints = settings.endpoints.model_copy(update={"production": endpoint})
+    release = settings.release.model_copy(update={"strategy": "all_at_once"})
+    return settings.model_copy(update={"endpoints": endpoints, "release": release})
+
+
+def test_an_endpoint_of_instances_is_not_updated_to_a_serverless_one(aws: Aws, settings: Settings) -> None:
+    serve(aws, serverless=False)
+
+    with pytest.raises(ReleaseError) as refusal:
+        plan_release.run(aws, without_instances(settings), inputs("settings"))
+    assert f"{PRODUCTION} has instances, and SageMaker makes no such endpoint serverless" in str(refusal.value)
+    assert f"aws cloudformation delete-stack --stack-name {PRODUCTION}" in str(refusal.value)
+
+
+def test_a_serverless_endpoint_stays_one_all_at_once(aws: Aws, settings: Settings) -> None:
+    serve(aws, serverless=True)
+
+    planned = plan_release.run(aws, without_instances(settings), inputs("settings"))
+
+    assert (planned["STRATEGY"], planned["SUMMARY"]) == ("all_at_once", "version 7 after version 1: all_at_once")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "planned"),
+    [("all_at_once", "immediate"), ("canary", "immediate"), ("linear", "immediate"), ("ab_test", "ab_test")],
+)
+def test_no_traffic_is_shifted_from_a_serverless_endpoint_to_its_first_instances(
+    aws: Aws, settings: Settings, strategy: str, planned: str
+) -> None:
+    serve(aws, serverless=True)
+
+    found = plan_release.run(aws, settings, inputs(strategy))
+
+    assert found["STRATEGY"] == planned
+    assert ("for no traffic is shifted from a serverless endpoint" in found["SUMMARY"]) is (planned == "immediate")
+
+
+def test_a_serverless_production_begins_where_there_is_no_endpoint(aws: Aws, settings: Settings) -> None:
+    planned = plan_release.run(aws, without_instances(settings), inputs("settings"))
+
+    assert planned["SUMMARY"] == "version 7 is the first in production: all_at_once"
