@@ -236,6 +236,13 @@ def test_a_model_without_a_description_is_told_so() -> None:
     assert "the model came without an openapi.json to hold the answers to" in text
 
 
+def test_a_cold_start_is_told_where_there_was_one() -> None:
+    cold, warm = (Page(render_html(examples.verified(cold_start_ms=found))).text for found in (7320.0, None))
+
+    assert "Cold start 7.3 s to the first answer, container and model loaded" in cold
+    assert "Cold start" not in warm
+
+
 def test_what_changed_in_the_data_is_named(page: Page) -> None:
     assert page.rows("train rows") == ["train rows 312,400 298,114 +14,286 (+4.8 %)"]
     assert "visib_at_dest new" in page.rows("visib_at_dest")[0]
