@@ -55,8 +55,10 @@ def test_a_commit_is_verified_on_endpoints_without_instances(production: Product
     described = production.client("sagemaker").describe_endpoint(EndpointName=f"flight-delays-{environment}")
 
     assert found.failure is None
+    warm = found.latency or found.load
+    assert warm is not None
     assert found.cold_start_ms is not None
-    assert found.cold_start_ms > 500  # an interpreter and its packages
+    assert found.cold_start_ms > 10 * warm.p50_ms
     assert found.fit is not None
     assert (found.fit.instance_type, found.fit.verdict) == ("serverless", "fits")
     (variant,) = described["ProductionVariants"]
