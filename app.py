@@ -13,7 +13,7 @@ from infra import names
 from infra.endpoint_stage import EndpointStage
 from infra.foundation_stack import FoundationStack
 from infra.pipeline_stack import PipelineStack
-from settings import Settings, SettingsError
+from settings import IMMEDIATE, Settings, SettingsError
 
 _HERE = Path(__file__).parent
 
@@ -39,7 +39,7 @@ def build(settings: Settings, *, overlay: str = "", outdir: str | None = None) -
     foundation = FoundationStack(app, "Foundation", settings=settings)
     pipeline = PipelineStack(app, "Pipeline", settings=settings, overlay=overlay, foundation=foundation)
     # Nobody depends on staging, and its verification asks for errors, which set off the alarms.
-    strategies = {names.STAGING: names.IMMEDIATE, names.PRODUCTION: settings.release.strategy}
+    strategies = {names.STAGING: IMMEDIATE, names.PRODUCTION: settings.release.strategy}
     stages = [
         EndpointStage(
             app,

@@ -17,8 +17,6 @@ STACKS_END_WITH_AN_ID = "a stack's ARN ends with an id that it gets when it is c
 CHAMPION = "AllTraffic"
 CHALLENGER = "Challenger"
 NO_CHALLENGER = "none"
-IMMEDIATE = "immediate"
-"""The strategy of an endpoint's stack that waits for nothing and looks at no alarm."""
 
 CAPTURES = "captures/"
 """Where in the data bucket endpoints record calls."""

@@ -8,7 +8,7 @@ from aws_cdk import Aws, CfnCondition, CfnParameter, CfnRule, CfnRuleAssertion, 
 from constructs import Construct
 
 from infra import names
-from settings import SHIFTING, STRATEGIES, AnyEndpoint, Endpoint, Release, Strategy
+from settings import IMMEDIATE, SHIFTING, STRATEGIES, AnyEndpoint, Endpoint, Release, Strategy
 
 _COMPARING: tuple[Strategy, ...] = ("ab_test", "shadow")
 
@@ -65,14 +65,14 @@ class ReleaseStrategy(Construct):
             "Strategy",
             description="How the endpoint comes to the model package",
             default=default,
-            allowed_values=[*self._allowed, names.IMMEDIATE],
+            allowed_values=[*self._allowed, IMMEDIATE],
         )
         self._parameter.override_logical_id("Strategy")
         self.comparison = self._comparison() if self._has_instances else None
         without = Fn.condition_equals(challenger.value_as_string, names.NO_CHALLENGER)
         if self.comparison is not None:
             self._rule("WithChallenger", _COMPARING, Fn.condition_not(without), "need a ChallengerModelPackageArn")
-        self._rule("WithoutChallenger", [*SHIFTING, names.IMMEDIATE], without, "take no ChallengerModelPackageArn")
+        self._rule("WithoutChallenger", [*SHIFTING, IMMEDIATE], without, "take no ChallengerModelPackageArn")
 
     def deployment_config(self, alarm_names: Sequence[str]) -> IResolvable | None:
         """The endpoint's DeploymentConfig, left out by strategies that no alarm watches; None where there is none."""

@@ -208,7 +208,8 @@ def _end_forked_processes_at_once() -> None:
 class _Tally:
     """A number that the server and its processes share: the bytes of a file.
 
-    The counters of multiprocessing need semaphores, which serverless environments lack (no /dev/shm).
+    The counters of multiprocessing need semaphores, thus /dev/shm, which AWS Lambda has not; whether a serverless
+    endpoint has one is not documented.
     """
 
     def __init__(self) -> None:

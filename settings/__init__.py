@@ -7,7 +7,7 @@ schema that gives editors completion and checks while typing.
 from settings.endpoints import AnyEndpoint, Endpoint, Endpoints, Objectives, ServerlessEndpoint
 from settings.faults import LOCAL_OVERLAY
 from settings.file import SettingsError, load
-from settings.release import SHIFTING, STRATEGIES, Release, RollbackOn, Strategy
+from settings.release import IMMEDIATE, SHIFTING, STRATEGIES, Release, RollbackOn, Strategy
 from settings.rules import Margin
 from settings.sections import (
     AcceptedFinding,
@@ -32,6 +32,7 @@ from settings.sections import (
 )
 
 __all__ = [
+    "IMMEDIATE",
     "LOCAL_OVERLAY",
     "SHIFTING",
     "STRATEGIES",

@@ -12,6 +12,8 @@ Strategy = Literal["all_at_once", "canary", "linear", "ab_test", "shadow"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 SHIFTING: tuple[Strategy, ...] = ("all_at_once", "canary", "linear")
 """Strategies by which the new model takes over, watched by alarms (SageMaker's deployment guardrails)."""
+IMMEDIATE = "immediate"
+"""No choice of the file: the new model takes over at once, and no alarm watches."""
 
 # "Exclusions" of deployment guardrails: SageMaker shifts all traffic at once, and looks at no alarm.
 _WITHOUT_GUARDRAILS = re.compile(r"ml\.inf1\.")

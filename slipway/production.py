@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline_steps.documents import Prediction
+from settings import IMMEDIATE
 from slipway import serving
 from slipway.errors import DeployError, EndpointError
 from slipway.failures import stack_failure
@@ -23,8 +24,6 @@ from slipway.stacks import Stacks, parameters_of
 from slipway.target import Target
 
 NO_CHALLENGER = "none"
-_AT_ONCE = "immediate"
-"""A strategy of the stack alone: no steps, and no alarms, which would undo the way back."""
 _UPDATE_FAILED = ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED")
 _ATTEMPTS = 5
 _LONGEST_WAIT_SECONDS = 3600.0
@@ -118,7 +117,7 @@ class Production:
         parameters = {
             "ModelPackageArn": package_arn,
             "ChallengerModelPackageArn": NO_CHALLENGER,
-            "Strategy": _AT_ONCE,
+            "Strategy": IMMEDIATE,  # alarms that the bad model has set off would undo the way back
         }
         for _ in range(_ATTEMPTS):
             began = datetime.now(UTC)

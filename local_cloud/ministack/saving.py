@@ -27,7 +27,7 @@ class ChangedStates:
         """Write a service's state to its file, whole or not at all."""
         try:
             self._save(service, state)
-        except Exception:
+        except Exception:  # whatever it is, the other services' states are to be written
             logger.exception("the state of %s could not be written", service)
 
     def _save(self, service: str, state: Any) -> None:

@@ -8,16 +8,15 @@ out  SUMMARY              for the pipeline
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline_steps.aws import Aws
 from pipeline_steps.errors import ReleaseError, UnregisteredModelError
 from pipeline_steps.inputs import StepInputs
 from pipeline_steps.serving import VARIANT, is_serverless, served_model_package, variants_beside
-from settings import SHIFTING, STRATEGIES, ServerlessEndpoint, Settings, Strategy
+from settings import IMMEDIATE, SHIFTING, STRATEGIES, Endpoint, ServerlessEndpoint, Settings, Strategy
 
 AS_IN_SETTINGS = "settings"
-IMMEDIATE = "immediate"
 NO_CHALLENGER = "none"
 _TESTS: Mapping[str, str] = {"ab_test": "answers its share of the calls", "shadow": "is sent copies of calls"}
 
@@ -46,15 +45,14 @@ def plan_release(new: str, strategy: str, champion: str | None) -> ReleasePlan:
 
     Args:
         new: ARN of the version.
-        strategy: one of slipway.yaml's, or immediate.
+        strategy: one of slipway.yaml's.
         champion: ARN of what production serves; None when there is no endpoint yet.
     """
     name = _version(new)
     if champion is None:
         return ReleasePlan(new, NO_CHALLENGER, "all_at_once", f"{name} is the first in production: all_at_once")
     if strategy not in _TESTS:
-        why = ", for no traffic is shifted from a serverless endpoint" if strategy == IMMEDIATE else ""
-        return ReleasePlan(new, NO_CHALLENGER, strategy, f"{name} after {_version(champion)}: {strategy}{why}")
+        return ReleasePlan(new, NO_CHALLENGER, strategy, f"{name} after {_version(champion)}: {strategy}")
     if champion == new:
         return ReleasePlan(
             new, NO_CHALLENGER, "all_at_once", f"{name} serves already, there is nothing to test it with"
@@ -69,9 +67,10 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
         ReleaseError: the strategy is unknown or impossible, a test runs that it would end, a challenger has nothing
             registered to be tested with, or an endpoint of instances is to become a serverless one.
     """
-    asked = _strategy(settings, inputs.strategy)
-    _refuse_during_a_test(aws, inputs.endpoint_name, asked)
-    strategy = _between_kinds(aws, settings, inputs.endpoint_name, asked)
+    strategy = _strategy(settings, inputs.strategy)
+    _refuse_during_a_test(aws, inputs.endpoint_name, strategy)
+    was_serverless = is_serverless(aws, inputs.endpoint_name)
+    _refuse_without_instances(settings, inputs.endpoint_name, was_serverless)
     try:
         champion = served_model_package(aws, inputs.endpoint_name)
     except UnregisteredModelError as error:
@@ -79,6 +78,8 @@ def run(aws: Aws, settings: Settings, inputs: Inputs) -> Mapping[str, str]:
             raise ReleaseError(f"{strategy} needs a version that serves beside the new one, but {error}") from error
         champion = "something that no pipeline registered"
     plan = plan_release(inputs.model_package_arn, strategy, champion)
+    if was_serverless and isinstance(settings.endpoints.production, Endpoint):
+        plan = _without_shifting(plan)
     return {
         "MODEL_PACKAGE_ARN": plan.model_package_arn,
         "CHALLENGER_MODEL_PACKAGE_ARN": plan.challenger_model_package_arn,
@@ -112,16 +113,21 @@ def _refuse_during_a_test(aws: Aws, endpoint_name: str, strategy: Strategy) -> N
         )
 
 
-def _between_kinds(aws: Aws, settings: Settings, endpoint_name: str, strategy: Strategy) -> str:
-    """The strategy, or the one that is left where the endpoint is to get instances that it did not have."""
-    was, becomes = is_serverless(aws, endpoint_name), isinstance(settings.endpoints.production, ServerlessEndpoint)
-    if was is False and becomes:
+def _refuse_without_instances(settings: Settings, endpoint_name: str, was_serverless: bool | None) -> None:
+    if was_serverless is False and isinstance(settings.endpoints.production, ServerlessEndpoint):
         raise ReleaseError(
             f"{endpoint_name} has instances, and SageMaker makes no such endpoint serverless: delete it with its stack "
             f"(aws cloudformation delete-stack --stack-name {endpoint_name}) and retry this stage, or take serverless "
             "out of endpoints.production of slipway.yaml"
         )
-    return IMMEDIATE if was and not becomes and strategy in SHIFTING else strategy
+
+
+def _without_shifting(plan: ReleasePlan) -> ReleasePlan:
+    """The plan for an endpoint that is to get instances which it did not have."""
+    if plan.strategy not in SHIFTING:
+        return plan
+    why = "at once, for no traffic is shifted from a serverless endpoint"
+    return replace(plan, strategy=IMMEDIATE, summary=f"{plan.summary}, but {why}")
 
 
 def _version(arn: str) -> str:

@@ -380,15 +380,18 @@ def test_alarms_that_look_at_less_than_a_minute_get_metrics_as_often(local_deplo
     assert (metrics["EnableEnhancedMetrics"], metrics["MetricPublishFrequencyInSeconds"]) == (True, 10)
 
 
+def metrics_on(graphs: list[dict[str, Any]]) -> set[str]:
+    return {metric[1] for graph in graphs for metric in graph["properties"]["metrics"]}
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_dashboard_shows_the_alarms_and_both_variants(deployment: Deployment, environment: str) -> None:
     dashboard = deployment.properties(environment, "AWS::CloudWatch::Dashboard", "Dashboard")
     alarms, *graphs = json.loads(dashboard["DashboardBody"])["widgets"]
-    shown = {metric[1] for graph in graphs for metric in graph["properties"]["metrics"]}
 
     assert dashboard["DashboardName"] == f"flight-delays-{environment}"
     assert alarms["properties"]["alarms"] == ["<AlarmsServerErrors.Arn>", "<AlarmsRefused.Arn>", "<AlarmsLatency.Arn>"]
-    assert shown == {
+    assert metrics_on(graphs) == {
         "Invocations",
         "Invocation4XXErrors",
         "Invocation5XXErrors",
@@ -508,9 +511,8 @@ def test_alarms_of_a_serverless_endpoint_look_at_whatever_serves(serverless: Dep
 def test_the_dashboard_of_a_serverless_endpoint_shows_what_sagemaker_publishes_of_one(serverless: Deployment) -> None:
     dashboard = serverless.properties("production", "AWS::CloudWatch::Dashboard", "Dashboard")
     _, *graphs = json.loads(dashboard["DashboardBody"])["widgets"]
-    shown = {metric[1] for graph in graphs for metric in graph["properties"]["metrics"]}
 
-    assert shown == {
+    assert metrics_on(graphs) == {
         "Invocations",
         "Invocation4XXErrors",
         "Invocation5XXErrors",

@@ -332,10 +332,33 @@ def test_a_model_of_which_no_digest_is_known_is_served_with_a_warning(
         server.kill()
 
 
+FORK = """
+import os, signal
+from model_code import serve
+
+signal.signal(signal.SIGTERM, lambda *_: None)  # the server's handler, which a process inherits
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))  # as early as it can come
+serve._end_forked_processes_at_once()
+child = os.fork()
+if child == 0:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_a_stop_that_comes_while_a_process_is_forked_ends_it(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], env=environment, cwd=environment["PYTHONPATH"], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+
+    assert done.stdout == f"{-signal.SIGTERM} set()\n"
+
+
 def test_a_model_is_served_where_there_are_no_semaphores(
     line: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    # As in a serverless environment, which has no /dev/shm.
+    # As in AWS Lambda, which has no /dev/shm.
     without = "import _multiprocessing\ndef refuse(*_, **__): raise OSError(38, 'Function not implemented')\n"
     (tmp_path / "sitecustomize.py").write_text(f"{without}_multiprocessing.SemLock = refuse\n")
     shutil.copytree(line.base / "model", tmp_path / "model")
@@ -461,7 +484,7 @@ def test_ping_says_503_until_every_process_has_loaded_the_model(slow: Server, tm
 
 
 def test_sigterm_does_not_wait_for_a_process_that_still_loads_the_model(slow: Server) -> None:
-    wait_until(lambda: ping(slow) == 503)  # one process serves
+    wait_until(lambda: ping(slow) == 503)  # one process serves: granian loses a stop just before that
     wait_until(lambda: len(slow.workers()) == 2)
     slow.process.terminate()
     assert slow.process.wait(timeout=20) == 0  # granian would kill that process after 25 s

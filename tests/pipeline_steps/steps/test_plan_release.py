@@ -150,9 +150,9 @@ def test_what_no_pipeline_registered_is_replaced_but_tested_against_nothing(aws:
         plan_release.run(aws, settings, inputs("ab_test"))
 
 
-def serve(aws: Aws, *, serverless: bool) -> None:
-    """An endpoint of one of the two kinds, as SageMaker describes it (moto does not tell them apart)."""
-    serve_champion(aws)
+def serve(aws: Aws, *, serverless: bool) -> str:
+    """An endpoint of one of the two kinds, as SageMaker describes it (moto does not tell them apart); its package."""
+    champion = serve_champion(aws)
     described = aws.sagemaker.describe_endpoint(EndpointName=PRODUCTION)
     kind = {"CurrentServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}} if serverless else {}
     variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 0 if serverless else 1, **kind}
@@ -162,6 +162,7 @@ def serve(aws: Aws, *, serverless: bool) -> None:
         "ProductionVariants": [variant],
     }
     answer_instead(aws.sagemaker, "DescribeEndpoint", lambda _: (200, wanted))
+    return champion
 
 
 def without_instances(settings: Settings) -> Settings:
@@ -207,3 +208,11 @@ def test_a_serverless_production_begins_where_there_is_no_endpoint(aws: Aws, set
     planned = plan_release.run(aws, without_instances(settings), inputs("settings"))
 
     assert planned["SUMMARY"] == "version 7 is the first in production: all_at_once"
+
+
+def test_a_version_that_is_not_tested_against_itself_gets_its_first_instances_at_once(
+    aws: Aws, settings: Settings
+) -> None:
+    champion = serve(aws, serverless=True)
+
+    assert plan_release.run(aws, settings, inputs("ab_test", new=champion))["STRATEGY"] == "immediate"
